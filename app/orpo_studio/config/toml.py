@@ -1,0 +1,128 @@
+"""``run.toml``: reading, migrating and writing a specification."""
+
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from orpo_studio.config.check import Issue, check
+from orpo_studio.config.option import Option, all_options
+from orpo_studio.config.sections import SECTIONS
+from orpo_studio.config.spec import RunSpec
+
+SCHEMA_VERSION = 1
+"""Version of the file's layout. Each increase comes with an entry in ``MIGRATIONS``."""
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""From version n to n + 1: plain dict to plain dict, importing no live code, so that they never change."""
+
+MAX_BYTES = 1_000_000
+"""A specification is a few kilobytes; anything far larger is no specification."""
+
+
+class SpecError(ValueError):
+    """A specification file cannot be used.
+
+    Attributes:
+        issues: everything that is wrong with it, or empty when it cannot be read at all.
+    """
+
+    def __init__(self, message: str, issues: tuple[Issue, ...] = ()) -> None:
+        super().__init__(message)
+        self.issues = issues
+
+
+class NewerSchemaError(SpecError):
+    """The file was written by a newer version of the program."""
+
+
+def read_values(text: str, origin: str) -> dict[str, Any]:
+    """Parse TOML and migrate it to the present schema, without checking the values.
+
+    Raises:
+        SpecError: it is no TOML, or has no usable schema version.
+        NewerSchemaError: it was written by a newer version.
+    """
+    try:
+        values: dict[str, Any] = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SpecError(f"{origin} is not valid TOML: {error}.") from None
+    version = values.pop("schema_version", SCHEMA_VERSION)
+    if not isinstance(version, int) or version < 1:
+        raise SpecError(f"{origin} has no usable schema_version: “{version}”.")
+    if version > SCHEMA_VERSION:
+        raise NewerSchemaError(
+            f"{origin} was written by a newer ORPO Studio (schema {version}; this one knows up to {SCHEMA_VERSION}). "
+            "Update ORPO Studio to use it."
+        )
+    for step in range(version, SCHEMA_VERSION):
+        values = MIGRATIONS[step](values)
+    return values
+
+
+def read_spec(path: Path, *, to_start: bool = True) -> RunSpec:
+    """Read a specification file.
+
+    Raises:
+        SpecError: it cannot be read or is not valid; the message lists every problem.
+        NewerSchemaError: it was written by a newer version.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SpecError(f"{path} is far too large for a run's specification.")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except UnicodeDecodeError:
+        raise SpecError(f"{path} is not a text file in UTF-8.") from None
+    checked = check(read_values(text, str(path)), to_start=to_start)
+    if checked.spec is None:
+        lines = "\n".join(f"  {issue.name}: {issue.message}" for issue in checked.errors)
+        raise SpecError(f"{path} cannot be used:\n{lines}", checked.errors)
+    return checked.spec
+
+
+def render_spec(spec: RunSpec) -> str:
+    """Write a specification as TOML, each option under a comment that says what it is."""
+    lines = [
+        "# A run of ORPO Studio. Repeat it with: orpo-studio train run.toml",
+        f"schema_version = {SCHEMA_VERSION}",
+        f"name = {tomlkit.item(spec.name).as_string()}",
+    ]
+    for section in SECTIONS:
+        lines += ["", f"[{section}]"]
+        for option in all_options():
+            if option.section == section:
+                lines += [f"# {_comment(option)}", f"{option.key} = {_toml(spec.value(option.name))}"]
+    return "\n".join(lines) + "\n"
+
+
+def write_spec(spec: RunSpec, path: Path) -> None:
+    """Write a specification so that a reader finds the old file or the new one, never half of it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(render_spec(spec))
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _comment(option: Option) -> str:
+    parts = [option.title]
+    if option.unit:
+        parts.append(f"in {option.unit}")
+    if option.choices:
+        parts.append("one of " + ", ".join(option.choices))
+    elif option.bounds:
+        parts.append(option.bounds)
+    return "; ".join(parts)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, float):
+        return repr(value)
+    text: str = tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string()
+    return text

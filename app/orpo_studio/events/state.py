@@ -1,0 +1,149 @@
+"""What a run's events add up to: a pure fold, the same live and in replay."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from orpo_studio.events.types import (
+    AnyEvent,
+    CheckpointSaved,
+    DataPrepared,
+    EvaluationFinished,
+    EvaluationMetrics,
+    ExportFinished,
+    JobEnded,
+    JobStarted,
+    ModelLoaded,
+    PathChosen,
+    Problem,
+    RunEnded,
+    RunLaunched,
+    SampleAnswer,
+    Stage,
+    StopRequested,
+    TrainingStarted,
+    TrainMetrics,
+)
+
+StateName = Literal["created", "launching", "running", "stopping", "completed", "stopped", "failed", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFigures:
+    """The last measured values of a run, by metric name."""
+
+    step: int = 0
+    epoch: float = 0.0
+    seconds: float = 0.0
+    values: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RunState:
+    """The fold. Feed every event to :meth:`apply` in order; ask :meth:`name` with the lock's state."""
+
+    last_seq: int = 0
+    gaps: int = 0
+    first_time: float = 0.0
+    last_time: float = 0.0
+    attempts: int = 0
+    stage: Stage | None = None
+    data: DataPrepared | None = None
+    model: ModelLoaded | None = None
+    path: PathChosen | None = None
+    training: TrainingStarted | None = None
+    stopping: bool = False
+    ended: RunEnded | None = None
+    job: str = ""
+    job_ended: JobEnded | None = None
+    latest: TrainingFigures = TrainingFigures()
+    before: EvaluationMetrics | None = None
+    after: EvaluationMetrics | None = None
+    latest_evaluation: EvaluationMetrics | None = None
+    evaluation: EvaluationFinished | None = None
+    checkpoints: list[CheckpointSaved] = field(default_factory=list)
+    samples: list[SampleAnswer] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    exports: list[ExportFinished] = field(default_factory=list)
+
+    @property
+    def error(self) -> Problem | None:
+        """The last error said, if any."""
+        return next((problem for problem in reversed(self.problems) if problem.severity == "error"), None)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole run; 0 before they are known."""
+        return self.training.total_steps if self.training else 0
+
+    def name(self, *, lock_held: bool) -> StateName:
+        """Return the state of the training, given whether a supervisor lives."""
+        if self.ended is not None:
+            return self.ended.outcome
+        if not lock_held:
+            return "lost" if self.attempts else "created"
+        if self.stopping:
+            return "stopping"
+        return "running" if self.training else "launching"
+
+    def remaining_seconds(self) -> float | None:
+        """Return the time the remaining steps take at the mean pace so far, or None when it is not known."""
+        if self.training is None or self.ended is not None:
+            return None
+        made = self.latest.step
+        if made <= 0 or self.latest.seconds <= 0:
+            return None
+        return self.latest.seconds / made * max(0, self.training.total_steps - made)
+
+    def apply(self, event: AnyEvent) -> None:  # noqa: C901 - one flat list of cases, read like a table
+        """Take in the next event of the stream."""
+        if event.seq:
+            self.gaps += event.seq != self.last_seq + 1
+            self.last_seq = event.seq
+        self.first_time = self.first_time or event.time
+        self.last_time = event.time or self.last_time
+        match event:
+            case TrainMetrics():
+                self.latest = TrainingFigures(
+                    event.step, event.epoch, event.seconds, {**self.latest.values, **event.values}
+                )
+            case RunLaunched():
+                self.attempts = event.attempt
+                self.stopping, self.ended, self.training, self.stage = False, None, None, None
+                self.problems = []
+            case Stage():
+                self.stage = event
+            case DataPrepared():
+                self.data = event
+            case ModelLoaded():
+                self.model = event
+            case PathChosen():
+                self.path = event
+            case TrainingStarted():
+                self.training = event
+            case EvaluationMetrics():
+                self._measured(event)
+            case SampleAnswer():
+                self.samples.append(event)
+            case CheckpointSaved():
+                self.checkpoints.append(event)
+            case Problem():
+                self.problems.append(event)
+            case StopRequested():
+                self.stopping = True
+            case RunEnded():
+                self.ended, self.stage = event, None
+            case JobStarted():
+                self.job, self.job_ended = event.job, None
+            case JobEnded():
+                self.job, self.job_ended, self.stage = "", event, None
+            case EvaluationFinished():
+                self.evaluation = event
+            case ExportFinished():
+                self.exports.append(event)
+
+    def _measured(self, event: EvaluationMetrics) -> None:
+        self.latest_evaluation = event
+        if event.moment == "before":
+            self.before = event
+        elif event.moment == "after":
+            self.after = event

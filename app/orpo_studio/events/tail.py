@@ -1,0 +1,68 @@
+"""Following the stream from its first byte, in slices small enough for an event loop."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from orpo_studio.events.types import AnyEvent, parse_event
+
+SLICE = 256 * 1024
+"""Bytes read at most in one call: about 4 ms of parsing."""
+
+LONGEST_LINE = 16 * 1024 * 1024
+"""A longer line is no event of ours and is skipped, so that a hostile file cannot fill the memory."""
+
+
+class EventTail:
+    """Reader that remembers where it is; a missing file reads as an empty one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._pending = b""
+        self._skipping = False
+        self.unreadable = 0
+        """Lines met that are no events."""
+
+    @property
+    def offset(self) -> int:
+        """Bytes read so far."""
+        return self._offset
+
+    def poll(self, limit: int = SLICE) -> list[AnyEvent]:
+        """Return the events that are new since the last call, reading at most ``limit`` bytes.
+
+        A last line without its newline is held back: even a single ``os.write`` can be seen half done.
+        """
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                file.seek(self._offset)
+                piece = file.read(limit)
+        except FileNotFoundError:
+            return []
+        if not piece:
+            return []
+        self._offset += len(piece)
+        *lines, self._pending = (self._pending + piece).split(b"\n")
+        if self._skipping and lines:
+            lines, self._skipping = lines[1:], False
+            self.unreadable += 1
+        if len(self._pending) > LONGEST_LINE:
+            self._pending, self._skipping = b"", True
+        return [event for line in lines if (event := self._parse(line)) is not None]
+
+    def _parse(self, line: bytes) -> AnyEvent | None:
+        if not line.strip():
+            return None
+        event = parse_event(line)
+        if event is None:
+            self.unreadable += 1
+        return event
+
+
+def read_events(path: Path) -> Iterator[AnyEvent]:
+    """Yield every event of a stream as it is now."""
+    tail = EventTail(path)
+    before = -1
+    while tail.offset != before:
+        before = tail.offset
+        yield from tail.poll(4 * SLICE)

@@ -1,0 +1,283 @@
+"""The events: one class each, strict for the writer, tolerant for the reader.
+
+A metric is an entry of ``values``, so a new metric needs no new event. NaN and infinity are written as strings,
+since a diverging loss is exactly what a person must see.
+"""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+
+class Event(BaseModel):
+    """Base of all events.
+
+    Attributes:
+        seq: position in the stream, from 1, without gaps; given by the log.
+        time: seconds since the epoch; given by the log.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings", protected_namespaces=())
+
+    seq: int = 0
+    time: float = 0.0
+
+
+class RunLaunched(Event):
+    """The supervisor holds the lock and starts a trainer. ``attempt`` counts from 1, resumes included."""
+
+    type: Literal["run.launched"] = "run.launched"
+    attempt: int
+    resume_from: str = ""
+    versions: dict[str, str] = {}
+
+
+class Stage(Event):
+    """Something that takes time is under way: ``done`` of ``total`` units; ``total`` 0 means not known."""
+
+    type: Literal["stage"] = "stage"
+    name: str
+    title: str
+    done: int = 0
+    total: int = 0
+    unit: str = ""
+
+
+class DataPrepared(Event):
+    """The pairs are converted, split and tokenised: ``rows_in = train + held_out + Σ set_aside``."""
+
+    type: Literal["data.prepared"] = "data.prepared"
+    rows_in: int
+    train: int
+    held_out: int
+    set_aside: dict[str, int] = {}
+    tokens: int = 0
+    longest: int = 0
+    truncated: int = 0
+
+
+class ModelLoaded(Event):
+    """The base model is in memory. Counts are parameters."""
+
+    type: Literal["model.loaded"] = "model.loaded"
+    architecture: str
+    parameters: int
+    trainable: int
+    device: str
+    dtype: str
+    quantization: str
+    notes: list[str] = []
+
+
+class PathChosen(Event):
+    """Which way of computing the loss runs, and why."""
+
+    type: Literal["train.path"] = "train.path"
+    path: str
+    reason: str
+
+
+class TrainingStarted(Event):
+    """The first step is about to be made."""
+
+    type: Literal["training.started"] = "training.started"
+    first_step: int
+    total_steps: int
+    epochs: float
+    effective_batch: int
+    logging_steps: int
+    evaluation_steps: int
+    checkpoint_steps: int
+
+
+class TrainMetrics(Event):
+    """Means over the steps since the last such event.
+
+    Attributes:
+        step: optimizer steps made.
+        epoch: passes over the training pairs, fractional.
+        seconds: time spent training, over all attempts.
+        values: metric name to value.
+    """
+
+    type: Literal["train.metrics"] = "train.metrics"
+    step: int
+    epoch: float
+    seconds: float
+    values: dict[str, float]
+
+
+class EvaluationMetrics(Event):
+    """Measurement on held-out pairs; ``moment`` tells whether it is of the base, under way or of the result."""
+
+    type: Literal["evaluation.metrics"] = "evaluation.metrics"
+    moment: Literal["before", "during", "after"]
+    step: int
+    epoch: float
+    seconds: float
+    pairs: int
+    values: dict[str, float]
+
+
+class SampleAnswer(Event):
+    """An answer generated to a prompt, by the base or by the model as trained so far."""
+
+    type: Literal["sample"] = "sample"
+    step: int
+    source: Literal["base", "tuned"]
+    prompt: str
+    answer: str
+
+
+class CheckpointSaved(Event):
+    """A complete checkpoint lies in ``folder``, relative to the run's folder."""
+
+    type: Literal["checkpoint.saved"] = "checkpoint.saved"
+    step: int
+    folder: str
+    size_bytes: int
+
+
+class Machine(Event):
+    """Load of the machine: memory in GiB, load in percent, temperature in °C, power in W."""
+
+    type: Literal["machine"] = "machine"
+    values: dict[str, float]
+
+
+class Problem(Event):
+    """An error or a warning in words for the person: what happened, why, and what to do."""
+
+    type: Literal["problem"] = "problem"
+    severity: Literal["warning", "error"]
+    code: str
+    title: str
+    detail: str
+    hint: str
+
+
+class StopRequested(Event):
+    """The trainer has seen a request to stop and will save and end after this step."""
+
+    type: Literal["stop.requested"] = "stop.requested"
+    step: int
+
+
+class RunEnded(Event):
+    """Training is over. ``lost`` is written by whoever finds a run without an end and without a supervisor."""
+
+    type: Literal["run.ended"] = "run.ended"
+    outcome: Literal["completed", "stopped", "failed", "lost"]
+    step: int = 0
+    exit_code: int | None = None
+    signal: int | None = None
+    log_tail: str = ""
+
+
+class JobStarted(Event):
+    """A job on a finished run, such as an evaluation or an export, has begun."""
+
+    type: Literal["job.started"] = "job.started"
+    job: str
+
+
+class JobEnded(Event):
+    """That job is over."""
+
+    type: Literal["job.ended"] = "job.ended"
+    job: str
+    outcome: Literal["completed", "stopped", "failed", "lost"]
+    exit_code: int | None = None
+    signal: int | None = None
+    log_tail: str = ""
+
+
+class EvaluationFinished(Event):
+    """Base and tuned model measured on the same held-out pairs; details lie in ``file``."""
+
+    type: Literal["evaluation.finished"] = "evaluation.finished"
+    file: str
+    pairs: int
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+class ExportFinished(Event):
+    """Something lies in ``folder``, checked; ``proof`` holds the figures of the check."""
+
+    type: Literal["export.finished"] = "export.finished"
+    kind: Literal["adapter", "merged"]
+    folder: str
+    size_bytes: int
+    proof: dict[str, float] = {}
+
+
+class UnknownEvent(Event):
+    """A line that this version does not know, kept as it is."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: str = "unknown"
+
+
+KnownEvent = (
+    RunLaunched
+    | Stage
+    | DataPrepared
+    | ModelLoaded
+    | PathChosen
+    | TrainingStarted
+    | TrainMetrics
+    | EvaluationMetrics
+    | SampleAnswer
+    | CheckpointSaved
+    | Machine
+    | Problem
+    | StopRequested
+    | RunEnded
+    | JobStarted
+    | JobEnded
+    | EvaluationFinished
+    | ExportFinished
+)
+AnyEvent = KnownEvent | UnknownEvent
+
+_ADAPTER: TypeAdapter[KnownEvent] = TypeAdapter(Annotated[KnownEvent, Field(discriminator="type")])
+
+
+def parse_event(line: bytes) -> AnyEvent | None:
+    """Read one line of the stream.
+
+    Returns:
+        The event; an :class:`UnknownEvent` for a type or a shape this version does not know; None for a line
+        that is no JSON object at all.
+    """
+    try:
+        return _ADAPTER.validate_json(line)
+    except ValidationError:
+        return _tolerant(line)
+
+
+def _tolerant(line: bytes) -> AnyEvent | None:
+    try:
+        content: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    known = _FIELDS.get(str(content.get("type")))
+    if known is not None:  # a newer version may have added fields to a type we know
+        try:
+            return _ADAPTER.validate_python({key: content[key] for key in content if key in known})
+        except ValidationError:
+            pass
+    envelope = {"seq": content.get("seq"), "time": content.get("time"), "type": content.get("type")}
+    try:
+        UnknownEvent.model_validate(envelope)
+    except ValidationError:
+        return UnknownEvent()
+    return UnknownEvent.model_validate(content)
+
+
+_FIELDS = {str(kind.model_fields["type"].default): frozenset(kind.model_fields) for kind in KnownEvent.__args__}
