@@ -1,0 +1,53 @@
+"""Count and encode text with a model's tokenizer, without torch or transformers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from orpo_studio.models.problem import ModelProblem
+
+
+class TokenCounter:
+    """A model's tokenizer.json.
+
+    Special tokens that stand in the text are recognized; none is added (a chat template writes its own).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read the tokenizer of a model folder.
+
+        Raises:
+            ModelProblem: tokenizer.json is missing or broken.
+        """
+        path = folder / "tokenizer.json"
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises a bare Exception, whatever is wrong
+            raise ModelProblem(
+                "broken-tokenizer",
+                "tokenizer.json cannot be read.",
+                detail=f"{path}: {error}",
+                hint="Copy tokenizer.json from where the model came from again.",
+            ) from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text's tokens."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text's tokens; much faster than one at a time."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    def count(self, text: str) -> int:
+        """Return how many tokens a text has."""
+        return len(self.encode(text))
+
+    def id_of(self, token: str) -> int | None:
+        """Return the id of one token, or None where the vocabulary lacks it."""
+        number: int | None = self._tokenizer.token_to_id(token)
+        return number
