@@ -1,0 +1,120 @@
+"""The runs of a workspace."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orpo_studio.config import RunSpec
+from orpo_studio.events import RunState, parse_event
+from orpo_studio.events.state import StateName
+from orpo_studio.runs.folder import RunFolder, RunFolderError
+from orpo_studio.runs.lock import is_held
+
+_FREQUENT = b'"type":"train.metrics"'
+_MACHINE = b'"type":"machine"'
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a list of runs shows of one.
+
+    Attributes:
+        folder: where it is.
+        spec: its specification; None when it cannot be read, with the reason in ``problem``.
+        state: as computed from events and lock.
+        fold: its events added up. Training metrics but the last are left out, for speed.
+        problem: why it cannot be opened.
+    """
+
+    folder: RunFolder
+    spec: RunSpec | None
+    state: StateName
+    fold: RunState
+    problem: RunFolderError | None = None
+
+    @property
+    def title(self) -> str:
+        """Its given name, or the folder's."""
+        return (self.spec.name if self.spec else "") or self.folder.id
+
+    def figures(self) -> dict[str, Any]:
+        """Return the final figures for lists and programs."""
+        fold = self.fold
+        found: dict[str, Any] = {"step": fold.latest.step, "total_steps": fold.total_steps}
+        if "loss" in fold.latest.values:
+            found["loss"] = fold.latest.values["loss"]
+        for moment, measured in (("before", fold.before), ("after", fold.after)):
+            if measured is not None:
+                found[f"reward_accuracy_{moment}"] = measured.values.get("rewards/accuracies")
+                found[f"held_out_loss_{moment}"] = measured.values.get("loss")
+        return found
+
+
+def summarize(folder: RunFolder) -> RunSummary:
+    """Read one run's specification and events."""
+    problem, spec = None, None
+    try:
+        spec = folder.read_spec()
+    except RunFolderError as error:
+        problem = error
+    fold = _fold(folder.events_file)
+    return RunSummary(folder, spec, fold.name(lock_held=is_held(folder.lock_file)), fold, problem)
+
+
+def list_runs(workspace: Path) -> list[RunSummary]:
+    """Return the runs of a workspace, newest first; folders without a ``run.toml`` are none."""
+    runs = workspace / "runs"
+    if not runs.is_dir():
+        return []
+    folders = [RunFolder(path) for path in runs.iterdir() if (path / "run.toml").is_file()]
+    return [summarize(folder) for folder in sorted(folders, key=lambda folder: folder.id, reverse=True)]
+
+
+def find_run(workspace: Path, name: str) -> RunFolder:
+    """Return the run called ``name``: its id, a beginning of one that fits a single run, ``last``, or a path.
+
+    Raises:
+        RunFolderError: there is none, or more than one.
+    """
+    path = Path(name).expanduser()
+    if (path / "run.toml").is_file():
+        return RunFolder(path.resolve())
+    runs = workspace / "runs"
+    ids = sorted(p.name for p in runs.iterdir() if (p / "run.toml").is_file()) if runs.is_dir() else []
+    if name == "last" and ids:
+        return RunFolder(runs / ids[-1])
+    matching = [run_id for run_id in ids if run_id == name] or [run_id for run_id in ids if run_id.startswith(name)]
+    if len(matching) == 1:
+        return RunFolder(runs / matching[0])
+    if matching:
+        raise RunFolderError(
+            "ambiguous-run", f"“{name}” fits {len(matching)} runs.", ", ".join(matching) + ".", "Name one in full."
+        )
+    raise RunFolderError(
+        "no-such-run",
+        f"There is no run “{name}”.",
+        f"The workspace {workspace} has {len(ids)} runs.",
+        "List them with: orpo-studio runs",
+    )
+
+
+def _fold(events_file: Path) -> RunState:
+    """Fold a stream without parsing the many training metrics and machine samples, but the last of each."""
+    fold = RunState()
+    skipped: dict[bytes, bytes] = {}
+    try:
+        with events_file.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                kind = next((kind for kind in (_FREQUENT, _MACHINE) if kind in line[:120]), None)
+                if kind is not None:
+                    skipped[kind] = line
+                elif (event := parse_event(line)) is not None:
+                    fold.apply(event)
+    except FileNotFoundError:
+        return fold
+    for line in skipped.values():
+        if (event := parse_event(line)) is not None:
+            fold.apply(event)
+    return fold

@@ -1,0 +1,56 @@
+"""Requests to a running trainer: one small file each in ``control/``.
+
+A file and no pipe or signal: it works from any process, on any system, and outlives the window that asked.
+"""
+
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from orpo_studio.runs.folder import RunFolder
+
+RequestName = Literal["stop", "checkpoint", "sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A request with its details, such as the prompts of a sample."""
+
+    name: str
+    details: dict[str, Any]
+
+
+def ask(folder: RunFolder, name: RequestName, **details: Any) -> None:
+    """Leave a request for the run's trainer; it is seen after the present step.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.control.mkdir(exist_ok=True)
+    path = folder.control / f"{name}.{uuid.uuid4().hex}"
+    beside = path.with_name(f".{path.name}")
+    beside.write_text(json.dumps(details), encoding="utf-8")
+    beside.replace(path)
+
+
+def pending(folder: RunFolder, name: RequestName) -> bool:
+    """Tell whether such a request waits. Costs one listing of a nearly empty folder."""
+    try:
+        return any(entry.startswith(f"{name}.") for entry in os.listdir(folder.control))  # noqa: PTH208 - each step
+    except FileNotFoundError:
+        return False
+
+
+def take(folder: RunFolder, name: RequestName) -> list[RunRequest]:
+    """Remove and return the waiting requests of a kind; one that cannot be read counts without details."""
+    taken = []
+    for path in sorted(folder.control.glob(f"{name}.*")):
+        try:
+            details = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            details = {}
+        path.unlink(missing_ok=True)
+        taken.append(RunRequest(name, details if isinstance(details, dict) else {}))
+    return taken

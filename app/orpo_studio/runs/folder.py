@@ -1,0 +1,166 @@
+"""One run's folder."""
+
+import os
+import re
+import shutil
+import time
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from orpo_studio.config import NewerSchemaError, RunSpec, SpecError, read_spec
+from orpo_studio.config.toml import write_spec
+
+
+class RunFolderError(Exception):
+    """A run's folder cannot be made, read or used; in words for the person.
+
+    Attributes:
+        code: short name for programs.
+        title: what happened.
+        detail: why.
+        hint: what to do.
+    """
+
+    def __init__(self, code: str, title: str, detail: str, hint: str) -> None:
+        super().__init__(f"{title} {detail} {hint}".strip())
+        self.code, self.title, self.detail, self.hint = code, title, detail, hint
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The places inside ``<workspace>/runs/<id>``."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's name among the runs: the folder's own."""
+        return self.path.name
+
+    @property
+    def spec_file(self) -> Path:
+        """The whole specification, resolved and frozen."""
+        return self.path / "run.toml"
+
+    @property
+    def events_file(self) -> Path:
+        """The stream of events."""
+        return self.path / "events.jsonl"
+
+    @property
+    def console_log(self) -> Path:
+        """What the processes print."""
+        return self.path / "console.log"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the supervisor while it lives."""
+        return self.path / "run.lock"
+
+    @property
+    def control(self) -> Path:
+        """Requests from outside, one small file each."""
+        return self.path / "control"
+
+    @property
+    def data(self) -> Path:
+        """The run's converted pairs and what was set aside."""
+        return self.path / "data"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints from which the run can go on."""
+        return self.path / "checkpoints"
+
+    @property
+    def adapter(self) -> Path:
+        """The trained adapter, or the trained model after full fine-tuning."""
+        return self.path / "adapter"
+
+    @property
+    def evaluation(self) -> Path:
+        """Measurements and answers."""
+        return self.path / "evaluation"
+
+    @property
+    def export(self) -> Path:
+        """What is shipped, where no other folder is named."""
+        return self.path / "export"
+
+    def read_spec(self) -> RunSpec:
+        """Read the specification.
+
+        Raises:
+            RunFolderError: it is missing or broken, or was written by a newer version.
+        """
+        try:
+            return read_spec(self.spec_file)
+        except NewerSchemaError as error:
+            raise RunFolderError(
+                "newer-version",
+                f"The run {self.id} was made by a newer ORPO Studio.",
+                str(error),
+                "Its folder is untouched. Update ORPO Studio to open it.",
+            ) from None
+        except SpecError as error:
+            raise RunFolderError(
+                "unreadable-run",
+                f"The run {self.id} cannot be opened.",
+                str(error),
+                "Its folder is untouched. Look at run.toml in it, or delete the run.",
+            ) from None
+
+    def delete(self) -> None:
+        """Remove the folder with everything in it.
+
+        Raises:
+            RunFolderError: the system refuses.
+        """
+        try:
+            shutil.rmtree(self.path)
+        except OSError as error:
+            raise RunFolderError(
+                "cannot-delete",
+                f"The run {self.id} could not be deleted.",
+                f"{error.filename}: {error.strerror}.",
+                "Close programs that use its files, then try again.",
+            ) from None
+
+
+def create_run(workspace: Path, spec: RunSpec) -> RunFolder:
+    """Make the folder of a new run with its ``run.toml``.
+
+    Raises:
+        RunFolderError: the workspace cannot be written (read-only, full).
+    """
+    runs = workspace / "runs"
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        folder = _make_unique(runs, f"{time.strftime('%Y%m%d-%H%M%S')}-{_slug(spec.name) or 'run'}")
+        folder.control.mkdir()
+        write_spec(spec, folder.spec_file)
+    except OSError as error:
+        raise RunFolderError(
+            "workspace-not-writable",
+            "The run could not be created.",
+            f"{workspace} cannot be written: {error.strerror or error}.",
+            "Choose another workspace, or make room on this disk and allow writing there.",
+        ) from None
+    return folder
+
+
+def _make_unique(runs: Path, name: str) -> RunFolder:
+    for attempt in range(1, 1000):
+        path = runs / (name if attempt == 1 else f"{name}-{attempt}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return RunFolder(path)
+    raise FileExistsError(17, os.strerror(17), str(runs / name))
+
+
+def _slug(name: str) -> str:
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:40].rstrip("-")

@@ -1,0 +1,123 @@
+"""Starting a run's supervisor in a session of its own, so that it outlives whoever started it."""
+
+import json
+import os
+import subprocess
+import sys
+from enum import StrEnum
+from typing import Any
+
+from orpo_studio.events import EventLog, JobEnded, RunEnded, RunState, read_events
+from orpo_studio.runs.control import take
+from orpo_studio.runs.folder import RunFolder, RunFolderError
+from orpo_studio.runs.lock import is_held
+
+
+class Job(StrEnum):
+    """What a supervisor is started for."""
+
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    EXPORT = "export"
+
+
+TRAINING_PYTHON_VARIABLE = "ORPO_STUDIO_TRAINING_PYTHON"
+"""Environment variable that names the Python with the training packages, when it is not the program's own."""
+
+
+def training_python() -> str:
+    """Return the interpreter that has the training packages."""
+    return os.environ.get(TRAINING_PYTHON_VARIABLE) or sys.executable
+
+
+def launch(folder: RunFolder, job: Job = Job.TRAIN, **request: Any) -> subprocess.Popen[bytes]:
+    """Start the supervisor of a run for a job.
+
+    Args:
+        folder: the run.
+        job: training (a resume when there are checkpoints), evaluation or export.
+        request: details of an evaluation (``prompts``) or an export (``kind``, ``target``).
+
+    Returns:
+        The supervisor's process. Nobody needs to wait for it; its end shows in the events and the lock.
+
+    Raises:
+        RunFolderError: somebody works on this run already, the specification cannot be used, or the folder cannot
+            be written.
+    """
+    if is_held(folder.lock_file):
+        raise RunFolderError(
+            "already-running",
+            f"The run {folder.id} is already being worked on.",
+            "A supervisor holds its lock.",
+            "Wait until it ends, or stop it first.",
+        )
+    folder.read_spec()
+    command = [training_python(), "-P", "-m", "orpo_studio.runner", str(folder.path), job.value]
+    try:
+        for stale in ("stop", "checkpoint", "sample"):
+            take(folder, stale)
+        _write_request(folder, job, request)
+        with folder.console_log.open("ab") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=folder.path,
+                start_new_session=True,
+                env=_child_environment(),
+            )
+    except OSError as error:
+        raise RunFolderError(
+            "cannot-start",
+            "The run could not be started.",
+            f"{error.filename or command[0]}: {error.strerror or error}.",
+            "Make room on the disk and allow writing there, then start it again.",
+        ) from None
+
+
+def _child_environment() -> dict[str, str]:
+    """Return the environment of the supervisor: nothing of a frozen program's own libraries, text in UTF-8."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("_PYI_")}
+    original = environment.pop("LD_LIBRARY_PATH_ORIG", None)
+    if original is not None:
+        environment["LD_LIBRARY_PATH"] = original
+    environment["PYTHONUTF8"] = "1"
+    environment["PYTHONUNBUFFERED"] = "1"
+    return environment
+
+
+def request_file(folder: RunFolder, job: Job) -> str:
+    """Return the path of the file that holds the details of a job."""
+    return str((folder.export if job is Job.EXPORT else folder.evaluation) / "request.json")
+
+
+def _write_request(folder: RunFolder, job: Job, request: dict[str, Any]) -> None:
+    if job is Job.TRAIN:
+        return
+    path = folder.path / request_file(folder, job)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(request), encoding="utf-8")
+
+
+def mark_lost(folder: RunFolder) -> bool:
+    """Record the end of a run, or of a job on it, whose supervisor died without a word.
+
+    Returns:
+        Whether there was something to record.
+    """
+    if is_held(folder.lock_file):
+        return False
+    state = RunState()
+    for event in read_events(folder.events_file):
+        state.apply(event)
+    training_open = state.attempts > 0 and state.ended is None
+    if not training_open and not state.job:
+        return False
+    with EventLog(folder.events_file) as log:
+        if state.job:
+            log.append(JobEnded(job=state.job, outcome="lost"))
+        if training_open:
+            log.append(RunEnded(outcome="lost", step=state.latest.step))
+    return True

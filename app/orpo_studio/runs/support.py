@@ -1,0 +1,66 @@
+"""The support archive: what somebody needs to help with a run, and nothing that must stay at home."""
+
+import importlib.metadata
+import io
+import json
+import platform
+import re
+import zipfile
+from pathlib import Path
+
+from orpo_studio.runs.folder import RunFolder
+
+_PACKAGES = (
+    "orpo-studio", "torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes",
+    "PySide6-Essentials", "pyqtgraph", "numpy", "pyarrow", "pydantic",
+)  # fmt: skip
+
+_TEXT_EVENTS = (b'"type":"sample"',)
+"""Events that quote prompts or answers, which are data."""
+
+_SECRET = re.compile(
+    r"hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{16,}|AKIA[A-Z0-9]{16}|"
+    r"(?i:bearer\s+|token[=:]\s*|password[=:]\s*|api[_-]?key[=:]\s*)[^\s\"',]+"
+)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, the system and the packages that matter, without importing any."""
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_support_archive(folder: RunFolder, target: Path) -> Path:
+    """Write a zip with specification, events without quoted texts, log and versions; no data, weights or secrets.
+
+    The person's home folder is written as ``~``, and what looks like a token as ``[removed]``.
+
+    Raises:
+        OSError: the archive cannot be written.
+    """
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (folder.spec_file, folder.console_log):
+            if path.is_file():
+                archive.writestr(path.name, clean(path.read_text(encoding="utf-8", errors="replace")))
+        if folder.events_file.is_file():
+            kept = io.StringIO()
+            with folder.events_file.open("rb") as file:
+                for line in file:
+                    if not any(kind in line[:120] for kind in _TEXT_EVENTS):
+                        kept.write(clean(line.decode("utf-8", errors="replace")))
+            archive.writestr("events.jsonl", kept.getvalue())
+        archive.writestr("versions.json", json.dumps(versions(), indent=2))
+    return target
+
+
+def clean(text: str) -> str:
+    """Return a text without the person's home folder and without what looks like a secret."""
+    home = str(Path.home())
+    if len(home) > 1:
+        text = text.replace(home, "~")
+    return _SECRET.sub("[removed]", text)
