@@ -16,10 +16,10 @@ from orpo_studio.events import (
     RunState,
     read_events,
 )
-from orpo_studio.runner.machine import MachineSampler
 from orpo_studio.runs import Job, RunFolder, RunLock
 from orpo_studio.runs.control import ask
 from orpo_studio.runs.launch import mark_lost
+from orpo_studio.runs.machine import MachineSampler
 from orpo_studio.runs.support import versions
 
 SAMPLE_SECONDS = 2.0

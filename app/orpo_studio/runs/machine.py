@@ -1,4 +1,4 @@
-"""Samples of the machine: memory of the trainer and its children, and the GPU where there is one."""
+"""Samples of the machine: its memory and load, one process with its children, and the GPU where there is one."""
 
 import contextlib
 from typing import Any
@@ -11,19 +11,23 @@ GIB = 1024**3
 
 
 class MachineSampler:
-    """Samples for one trainer process."""
+    """Samples of the machine, and of the process ``pid`` with its children when one is named."""
 
-    def __init__(self, pid: int) -> None:
-        self._trainer = psutil.Process(pid)
+    def __init__(self, pid: int | None = None) -> None:
+        self._process = psutil.Process(pid) if pid is not None else None
         self._gpus = _open_gpus()
+        self.gpu_name = self._gpus.name if self._gpus else ""
+        self.gpu_total_gib = self._gpus.total_gib if self._gpus else 0.0
+        self.memory_total_gib = psutil.virtual_memory().total / GIB
         psutil.cpu_percent()  # the first call only sets the mark from which the next one measures
 
     def sample(self) -> Machine:
         """Return the present values; what cannot be read is left out."""
         values = {"cpu_load": psutil.cpu_percent(), "memory_gib": psutil.virtual_memory().used / GIB}
-        with contextlib.suppress(psutil.Error):
-            family = [self._trainer, *self._trainer.children(recursive=True)]
-            values["process_memory_gib"] = sum(process.memory_info().rss for process in family) / GIB
+        if self._process is not None:
+            with contextlib.suppress(psutil.Error):
+                family = [self._process, *self._process.children(recursive=True)]
+                values["process_memory_gib"] = sum(process.memory_info().rss for process in family) / GIB
         if self._gpus is not None:
             values |= self._gpus.values()
         return Machine(values=values)
@@ -35,6 +39,9 @@ class _Gpus:
     def __init__(self, nvml: Any) -> None:
         self._nvml = nvml
         self._handle = nvml.nvmlDeviceGetHandleByIndex(0)
+        name = nvml.nvmlDeviceGetName(self._handle)
+        self.name = name.decode() if isinstance(name, bytes) else str(name)
+        self.total_gib = nvml.nvmlDeviceGetMemoryInfo(self._handle).total / GIB
 
     def values(self) -> dict[str, float]:
         nvml, found = self._nvml, {}
