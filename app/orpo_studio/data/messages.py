@@ -1,0 +1,204 @@
+"""Turn what stands in a row's cells into messages, and messages into a pair."""
+
+from collections.abc import Mapping
+
+from orpo_studio.data.pair import Message, Pair
+from orpo_studio.data.problem import Reason, RowProblem
+
+ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "prompter": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "chatgpt": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+}
+"""The roles found in the wild, and what each means."""
+
+_ASKING = ("user", "tool")
+
+
+def looks_like_message(value: object) -> bool:
+    """Tell whether a value is one turn, in role/content or in from/value form."""
+    return isinstance(value, Mapping) and (
+        ("role" in value and "content" in value) or ("from" in value and "value" in value)
+    )
+
+
+def assemble(prompt: object, chosen: object, rejected: object, *, system: object = None, row: int) -> Pair:
+    """Return the pair that a row's cells make.
+
+    Args:
+        prompt: text, messages, or None where the answers hold their own prompt.
+        chosen: text, one message, or messages; these may repeat the prompt.
+        rejected: likewise.
+        system: a system prompt kept in a column of its own.
+        row: number of the row in its source.
+
+    Raises:
+        RowProblem: the cells make no pair.
+    """
+    before = _to_messages(prompt, "prompt", role="user")
+    better = _answer(chosen, "chosen")
+    worse = _answer(rejected, "rejected")
+    if _holds_prompt(better) or _holds_prompt(worse):
+        before, better, worse = _take_prompt_out(before, isinstance(prompt, str), better, worse)
+    before = _with_system(before, system)
+    _check_prompt(before)
+    _check_answer(better, "chosen")
+    _check_answer(worse, "rejected")
+    if _stripped(better) == _stripped(worse):
+        raise RowProblem(Reason.SAME_ANSWERS, "The chosen and the rejected answer are the same text.")
+    return Pair(before, better, worse, row)
+
+
+def _to_messages(value: object, field: str, *, role: str) -> list[Message]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [_message(role, value, field)] if value.strip() else []
+    if isinstance(value, Mapping):
+        return [_from_mapping(value, field)]
+    if isinstance(value, list):
+        return [_from_mapping(entry, field) for entry in value]
+    raise RowProblem(Reason.NOT_TEXT, f"{field} is {_kind(value)}, neither text nor messages.")
+
+
+def _answer(value: object, field: str) -> list[Message]:
+    if value is None:
+        raise RowProblem(Reason.MISSING_FIELD, f"{field} is missing.")
+    messages = _to_messages(value, field, role="assistant")
+    if not messages:
+        raise RowProblem(Reason.EMPTY_ANSWER, f"{field} is empty.")
+    return messages
+
+
+def _from_mapping(value: object, field: str) -> Message:
+    if not looks_like_message(value) or not isinstance(value, Mapping):
+        raise RowProblem(
+            Reason.NOT_TEXT, f"{field} holds {_kind(value)} where a message with a role and a content should be."
+        )
+    if "role" in value and "content" in value:
+        name, content = value["role"], value["content"]
+    else:
+        name, content = value["from"], value["value"]
+    role = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
+    if role is None:
+        raise RowProblem(Reason.ROLES, f"{field} has a turn by {str(name)[:40]!r}, a role that is not known.")
+    return _message(role, _joined_parts(content), field)
+
+
+def _joined_parts(content: object) -> object:
+    """Join the parts of a content such as ``[{"type": "text", "text": …}]`` where all of them are text."""
+    if not isinstance(content, list) or not content:
+        return content
+    texts = [part.get("text") for part in content if isinstance(part, Mapping) and part.get("type") == "text"]
+    parts = [text for text in texts if isinstance(text, str)]
+    return "".join(parts) if len(parts) == len(content) else content
+
+
+def _message(role: str, content: object, field: str) -> Message:
+    if not isinstance(content, str):
+        raise RowProblem(Reason.NOT_TEXT, f"{field} has a turn whose content is {_kind(content)}, not text.")
+    try:
+        content.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise RowProblem(
+            Reason.DAMAGED_TEXT, f"{field} holds half a character (a lone surrogate) at position {error.start}."
+        ) from error
+    return {"role": role, "content": content}
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, Mapping):
+        return "an object"
+    return "text" if isinstance(value, str) else f"a value of type {type(value).__name__}"
+
+
+def _holds_prompt(answer: list[Message]) -> bool:
+    return answer[0]["role"] != "assistant"
+
+
+def _take_prompt_out(
+    before: list[Message], prompt_is_text: bool, better: list[Message], worse: list[Message]
+) -> tuple[list[Message], list[Message], list[Message]]:
+    """Split whole conversations into their common start and the two answers, without doubling the prompt."""
+    shared = 0
+    while shared < min(len(better), len(worse)) - 1 and better[shared] == worse[shared]:
+        shared += 1
+    while shared and better[shared - 1]["role"] == "assistant":
+        shared -= 1  # what the assistant said right before the two part belongs to both answers
+    common = better[:shared]
+    if not common:
+        raise RowProblem(Reason.ROLES, "The chosen and the rejected conversation do not begin with the same prompt.")
+    if not before or common[: len(before)] == before:
+        pass
+    elif prompt_is_text:
+        _check_repeats(before[0]["content"], common)
+    elif all(message["role"] == "system" for message in before) and common[0]["role"] != "system":
+        common = before + common
+    else:
+        raise RowProblem(Reason.PROMPT_MISMATCH, "The prompt and the start of the answers are different conversations.")
+    return common, better[shared:], worse[shared:]
+
+
+def _check_repeats(prompt: str, common: list[Message]) -> None:
+    """Accept a prompt in text form that repeats a turn, or a transcript of the turns, and nothing else."""
+    asked = prompt.strip()
+    if any(message["content"].strip() == asked for message in common):
+        return
+    if all(message["content"].strip() in asked for message in common):
+        return
+    raise RowProblem(Reason.PROMPT_MISMATCH, "The prompt is not what the two conversations begin with.")
+
+
+def _with_system(prompt: list[Message], system: object) -> list[Message]:
+    if system is None:
+        return prompt
+    if not isinstance(system, str):
+        raise RowProblem(Reason.NOT_TEXT, f"system is {_kind(system)}, not text.")
+    if not system.strip():
+        return prompt
+    if prompt and prompt[0]["role"] == "system":
+        if prompt[0]["content"].strip() == system.strip():
+            return prompt
+        raise RowProblem(Reason.PROMPT_MISMATCH, "The system column and the prompt's own system turn differ.")
+    return [_message("system", system, "system"), *prompt]
+
+
+def _check_prompt(prompt: list[Message]) -> None:
+    if not any(message["role"] in _ASKING and message["content"].strip() for message in prompt):
+        raise RowProblem(Reason.EMPTY_PROMPT, "The prompt holds nothing that the user says.")
+    if prompt[-1]["role"] not in _ASKING:
+        raise RowProblem(Reason.ROLES, f"The prompt ends with the {prompt[-1]['role']}'s turn, not with the user's.")
+
+
+def _check_answer(answer: list[Message], field: str) -> None:
+    for place in (0, -1):
+        if answer[place]["role"] != "assistant":
+            raise RowProblem(
+                Reason.ROLES,
+                f"{field} {'begins' if place == 0 else 'ends'} with the {answer[place]['role']}'s turn, "
+                "not with the assistant's.",
+            )
+    if not all(message["content"].strip() for message in answer if message["role"] == "assistant"):
+        raise RowProblem(Reason.EMPTY_ANSWER, f"{field} is empty.")
+
+
+def _stripped(messages: list[Message]) -> list[tuple[str, str]]:
+    return [(message["role"], message["content"].strip()) for message in messages]

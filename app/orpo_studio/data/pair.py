@@ -1,0 +1,49 @@
+"""The one form that every preference row is brought into."""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from orpo_studio.data.problem import Reason
+
+
+class Message(TypedDict):
+    """One turn of a conversation; the role is ``system``, ``user``, ``assistant`` or ``tool``."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A prompt and two answers to it.
+
+    Attributes:
+        prompt: the conversation so far; ends with the user's (or a tool's) turn.
+        chosen: the preferred answer: begins and ends with the assistant's turn.
+        rejected: the other answer, likewise.
+        source_row: where it stood in the source, counted from 1 (JSONL: the line).
+    """
+
+    prompt: list[Message]
+    chosen: list[Message]
+    rejected: list[Message]
+    source_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A row that was not converted.
+
+    Attributes:
+        file: name of the file it stood in.
+        source_row: where it stood, counted from 1 (JSONL: the line).
+        reason: why, as a code.
+        words: why, in words.
+        excerpt: the beginning of the row as it was read.
+    """
+
+    file: str
+    source_row: int
+    reason: Reason
+    words: str
+    excerpt: str

@@ -1,0 +1,212 @@
+"""Converted preference data on the disk: open it, count it, page through it.
+
+A folder holds ``pairs.parquet`` (to keep and to train on), ``pairs.arrow`` (the same rows, memory-mapped to look
+at), ``set_aside.jsonl`` and ``summary.json``. Training rows come first, then the held-out ones, each in the order
+of the source.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+from orpo_studio.data.pair import Message, Pair, SetAside
+from orpo_studio.data.problem import DataProblem, Reason
+
+Split = Literal["train", "held_out"]
+VERSION = 1
+"""Version of the canonical form; a folder of another one is made again."""
+
+PAIRS = "pairs.parquet"
+PAIRS_TO_VIEW = "pairs.arrow"
+SET_ASIDE = "set_aside.jsonl"
+SUMMARY = "summary.json"
+CELL_LENGTH = 200
+"""Longest text in a table's cell, in characters: longer ones take twice as long to paint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of a source; ``rows_in = kept + sum(set_aside)`` and ``kept = train + held_out``, always.
+
+    Attributes:
+        rows_in: rows read, those of a separate held-out file included.
+        kept: rows that became pairs.
+        set_aside: rows that did not, by reason.
+        train: pairs to train on.
+        held_out: pairs held out.
+        layout: name of the layout recognized.
+        evidence: what it was recognized by.
+        source: the file that was read.
+        source_bytes: its size.
+        source_digest: its content, as ``blake2b:…``.
+        held_out_source: the separate held-out file, if there was one.
+        held_out_digest: its content.
+        held_out_setting: the share or count asked for, or None with a separate file.
+        seed: seed of the split.
+        version: of the canonical form.
+    """
+
+    rows_in: int
+    kept: int
+    set_aside: dict[Reason, int]
+    train: int
+    held_out: int
+    layout: str
+    evidence: str
+    source: str
+    source_bytes: int
+    source_digest: str
+    held_out_source: str | None
+    held_out_digest: str | None
+    held_out_setting: float | None
+    seed: int
+    version: int = VERSION
+
+    def to_json(self) -> str:
+        """Return the summary as JSON."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a summary; raises ValueError, KeyError or TypeError where the text is none."""
+        fields: dict[str, Any] = json.loads(text)
+        fields["set_aside"] = {Reason(reason): int(count) for reason, count in fields["set_aside"].items()}
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedData:
+    """A folder of converted preference data."""
+
+    folder: Path
+    summary: Summary
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a folder that a conversion wrote.
+
+        Raises:
+            DataProblem: the folder is incomplete, damaged, or of another version.
+        """
+        try:
+            summary = Summary.from_json((folder / SUMMARY).read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _not_prepared(folder, str(error)) from error
+        missing = [name for name in (PAIRS, PAIRS_TO_VIEW, SET_ASIDE) if not (folder / name).is_file()]
+        if missing:
+            raise _not_prepared(folder, f"{', '.join(missing)} is missing.")
+        if summary.version != VERSION:
+            raise _not_prepared(folder, f"It is of version {summary.version}; this program reads {VERSION}.")
+        return cls(folder, summary)
+
+    @property
+    def pairs_file(self) -> Path:
+        """The canonical Parquet file: prompt, chosen, rejected, source_row, split."""
+        return self.folder / PAIRS
+
+    @property
+    def set_aside_file(self) -> Path:
+        """The rows set aside, one JSON object a line."""
+        return self.folder / SET_ASIDE
+
+    def pages(self) -> "PairPages":
+        """Open the pairs for reading at any place."""
+        return PairPages(self.folder / PAIRS_TO_VIEW, train=self.summary.train)
+
+    def set_aside(self, start: int = 0, count: int | None = None) -> list[SetAside]:
+        """Return rows set aside, in the order in which they were met."""
+        with self.set_aside_file.open(encoding="utf-8") as file:
+            lines = islice(file, start, None if count is None else start + count)
+            return [_set_aside(json.loads(line)) for line in lines]
+
+
+def _set_aside(fields: dict[str, Any]) -> SetAside:
+    return SetAside(**{**fields, "reason": Reason(fields["reason"])})
+
+
+def _not_prepared(folder: Path, detail: str) -> DataProblem:
+    return DataProblem(
+        "not-prepared",
+        "The converted data is incomplete or damaged.",
+        detail=f"{folder}: {detail}",
+        hint="Choose the data file again; it is then converted anew.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PairCells:
+    """A pair as a table shows it: the last thing asked and the two answers, cut to a cell's length."""
+
+    source_row: int
+    split: Split
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+class PairPages:
+    """The pairs of a prepared folder, read from a memory-mapped file: any page costs the same.
+
+    Rows count from 0; training rows come first. Close it before the folder is deleted.
+    """
+
+    def __init__(self, path: Path, *, train: int) -> None:
+        import pyarrow as pa
+
+        self._map = pa.memory_map(str(path))
+        try:
+            self._table: pa.Table = pa.ipc.open_file(self._map).read_all()
+        except pa.ArrowException as error:
+            self._map.close()
+            raise _not_prepared(path.parent, str(error)) from error
+        self._train = train
+
+    def __len__(self) -> int:
+        return cast("int", self._table.num_rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._table = self._table.slice(0, 0)
+        self._map.close()
+
+    def count(self, split: Split | None = None) -> int:
+        """Return how many pairs a split has."""
+        if split is None:
+            return len(self)
+        return self._train if split == "train" else len(self) - self._train
+
+    def page(self, start: int, count: int, split: Split | None = None) -> list[Pair]:
+        """Return up to ``count`` pairs of a split (or of all), from the ``start``-th on."""
+        return [
+            Pair(row["prompt"], row["chosen"], row["rejected"], row["source_row"])
+            for row in self._rows(start, count, split)
+        ]
+
+    def cells(self, start: int, count: int, split: Split | None = None) -> list[PairCells]:
+        """Return what a table shows of up to ``count`` pairs, from the ``start``-th on."""
+        return [
+            PairCells(
+                row["source_row"], row["split"], *(cell_text(row[part]) for part in ("prompt", "chosen", "rejected"))
+            )
+            for row in self._rows(start, count, split)
+        ]
+
+    def _rows(self, start: int, count: int, split: Split | None) -> Iterator[dict[str, Any]]:
+        first = self._train if split == "held_out" else 0
+        count = max(0, min(count, self.count(split) - start))
+        return iter(self._table.slice(first + start, count).to_pylist())
+
+
+def cell_text(messages: list[Message], length: int = CELL_LENGTH) -> str:
+    """Return the last turn on one line, cut to a length."""
+    words = " ".join(messages[-1]["content"][: 4 * length].split())
+    return words if len(words) <= length else words[: length - 1] + "…"
