@@ -35,10 +35,17 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Result of :func:`check`: the specification when there are no errors, and all issues."""
+    """Result of :func:`check`.
+
+    Attributes:
+        spec: the specification when there are no errors, ready to start.
+        issues: every error and warning.
+        parsed: the specification when every value is of its kind and within bounds, even where something is missing.
+    """
 
     spec: RunSpec | None
     issues: tuple[Issue, ...]
+    parsed: RunSpec | None = None
 
     @property
     def errors(self) -> tuple[Issue, ...]:
@@ -59,7 +66,7 @@ def check(values: Mapping[str, Any], *, to_start: bool = True) -> Checked:
         return Checked(None, tuple(_from_pydantic(detail) for detail in error.errors()))
     issues = (*_missing(spec), *_contradictions(spec), *_advice(spec)) if to_start else _contradictions(spec)
     blocked = any(issue.severity == "error" for issue in issues)
-    return Checked(None if blocked else spec, tuple(issues))
+    return Checked(None if blocked else spec, tuple(issues), spec)
 
 
 def _missing(spec: RunSpec) -> list[Issue]:

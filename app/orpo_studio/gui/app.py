@@ -1,0 +1,79 @@
+"""Starting the window."""
+
+import argparse
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+import pydantic  # noqa: F401 - before Qt: cheap insurance against shiboken's import hook
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QApplication
+
+from orpo_studio import paths
+from orpo_studio.gui.notice import Notice, notice_of
+from orpo_studio.gui.preferences import load_preferences
+from orpo_studio.gui.theme import install_theme
+from orpo_studio.gui.window import MainWindow
+from orpo_studio.gui.workbench import Workbench
+
+
+class _Faults(QObject):
+    """Brings exceptions nobody caught to the window, from whichever thread."""
+
+    raised = Signal(Exception)
+
+    def install(self) -> None:
+        sys.excepthook = self._on_exception
+        threading.excepthook = lambda args: self._on_exception(args.exc_type, args.exc_value, args.exc_traceback)
+
+    def _on_exception(
+        self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            sys.__excepthook__(kind, error, trace)
+            self.raised.emit(error)
+        elif error is not None:
+            sys.__excepthook__(kind, error, trace)
+
+
+def make_window(workspace: Path, preferences_file: Path | None, warnings: list[str] | None = None) -> MainWindow:
+    """Make the window with its workbench, without showing it; the application must exist."""
+    preferences, warning = load_preferences(preferences_file or Path("/nonexistent"))
+    install_theme(_application(), preferences.theme)
+    bench = Workbench(workspace, preferences, preferences_file)
+    window = MainWindow(bench)
+    bench.setParent(window)
+    for text in [warning, *(warnings or [])]:
+        if text:
+            bench.tell(Notice("warning", "Some settings of the window were lost.", text))
+    QTimer.singleShot(0, bench.open)
+    return window
+
+
+def main(argv: list[str] | None = None, workspace: Path | None = None) -> int:
+    """Open the window and run until it is closed. Returns the exit code."""
+    begun = time.perf_counter()
+    parser = argparse.ArgumentParser(prog="orpo-studio", add_help=False)
+    parser.add_argument("--workspace", type=Path, default=workspace)
+    arguments, _rest = parser.parse_known_args(argv)
+    app = _application()
+    app.setProperty("begun", begun)
+    window = make_window(arguments.workspace or paths.default_workspace(), paths.preferences_file())
+    faults = _Faults(app)
+    faults.raised.connect(lambda error: window.bench.tell(notice_of(error)))
+    faults.install()
+    window.show()
+    return app.exec()
+
+
+def _application() -> QApplication:
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    app = QApplication([sys.argv[0]])
+    app.setApplicationName("orpo-studio")
+    app.setApplicationDisplayName("ORPO Studio")
+    app.setDesktopFileName("orpo-studio")
+    return app

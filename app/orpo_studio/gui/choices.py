@@ -1,0 +1,156 @@
+"""The chosen base model and the chosen pairs, read in the background whenever the draft names others."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from orpo_studio import paths
+from orpo_studio.config import DEMO, Issue, RunSpec
+from orpo_studio.gui.background import Task, run_in_background
+
+if TYPE_CHECKING:
+    from orpo_studio.data.prepared import PreparedData
+    from orpo_studio.models.card import ModelCard
+
+SETTLE_MS = 250
+"""A path is read once typing has paused this long."""
+
+
+class ModelChoice(QObject):
+    """The card of the chosen model folder, or why it cannot be used."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.path = ""
+        self.card: ModelCard | None = None
+        self.problem: Exception | None = None
+        self._task: Task | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a folder is being read."""
+        return self._task is not None
+
+    def choose(self, path: str) -> None:
+        """Read the folder at ``path``; the empty string means none."""
+        if path == self.path:
+            return
+        self.path, self.card, self.problem = path, None, None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        if path:
+            folder = model_folder(path)
+            self._task = run_in_background(self, lambda _task: _inspect(folder), self._done, self._failed)
+        self.changed.emit()
+
+    def issues(self) -> list[Issue]:
+        """Return what the folder adds to the issues of the specification."""
+        return [Issue("model.path", str(self.problem))] if self.problem is not None else []
+
+    def _done(self, card: "ModelCard") -> None:
+        self._task, self.card = None, card
+        self.changed.emit()
+
+    def _failed(self, error: Exception) -> None:
+        self._task, self.problem = None, error
+        self.changed.emit()
+
+
+class DataChoice(QObject):
+    """The chosen pairs, converted and split, or why they cannot be used."""
+
+    changed = Signal()
+    progressed = Signal(int, int)
+    """Rows read and rows in all (0 when not known)."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.prepared: PreparedData | None = None
+        self.problem: Exception | None = None
+        self._key: tuple[str, float, str, int] = ("", 0.0, "", 0)
+        self._task: Task | None = None
+        self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._settle.timeout.connect(self._read)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a file is being read, or about to be."""
+        return self._task is not None or self._settle.isActive()
+
+    def choose(self, source: str, held_out: float, held_out_file: str, seed: int) -> None:
+        """Convert and split the file at ``source``; the empty string means none."""
+        key = (source, held_out, held_out_file, seed)
+        if key == self._key:
+            return
+        self._key = key
+        self.cancel()
+        self.prepared, self.problem = None, None
+        if source:
+            self._settle.start()
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        """Stop reading."""
+        self._settle.stop()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def issues(self) -> list[Issue]:
+        """Return what the file adds to the issues of the specification."""
+        return [Issue("data.source", str(self.problem))] if self.problem is not None else []
+
+    def _read(self) -> None:
+        source, held_out, held_out_file, seed = self._key
+        file, split = data_files(source, held_out, held_out_file)
+
+        def work(task: Task) -> "PreparedData":
+            from orpo_studio.data.prepared import prepare
+
+            return prepare(
+                file,
+                held_out=split,
+                seed=seed,
+                cache=paths.cache_folder() / "data",
+                progress=self.progressed.emit,
+                cancel=task.is_cancelled,
+            )
+
+        self._task = run_in_background(self, work, self._done, self._failed)
+
+    def _done(self, prepared: "PreparedData") -> None:
+        self._task, self.prepared = None, prepared
+        self.changed.emit()
+
+    def _failed(self, error: Exception) -> None:
+        self._task, self.problem = None, error
+        self.changed.emit()
+
+
+def model_folder(path: str) -> Path:
+    """Return the folder a model's path means; “demo” is the embedded one."""
+    return paths.demo_model() if path == DEMO else Path(path).expanduser()
+
+
+def data_files(source: str, held_out: float, held_out_file: str) -> tuple[Path, float | Path]:
+    """Return the file a data source means, and what is held out of it: a share, or a file of its own."""
+    file = paths.demo_data() if source == DEMO else Path(source).expanduser()
+    if held_out_file:
+        return file, Path(held_out_file).expanduser()
+    return file, paths.demo_held_out() if source == DEMO else held_out
+
+
+def chosen_of(spec: RunSpec) -> tuple[str, tuple[str, float, str, int]]:
+    """Return what a specification chooses: the model's path and the arguments of :meth:`DataChoice.choose`."""
+    data = spec.data
+    return spec.model.path, (data.source, data.held_out, data.held_out_file, data.split_seed)
+
+
+def _inspect(folder: Path) -> "ModelCard":
+    from orpo_studio.models.card import inspect_model
+
+    return inspect_model(folder)

@@ -1,0 +1,99 @@
+"""Following one run: its events from byte 0 through the same code, live or finished."""
+
+import subprocess
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from orpo_studio.events import EventTail, RunState
+from orpo_studio.events.state import StateName
+from orpo_studio.runs import RunFolder, is_held, mark_lost
+
+POLL_MS = 100
+REPLAY_MS = 5
+LOCK_EVERY = 5
+"""Polls between two looks at the lock."""
+
+
+class RunFollower(QObject):
+    """Reads a run's events in slices that never hold the event loop for long."""
+
+    events = Signal(list)
+    """New events, in order."""
+    state_changed = Signal()
+    """The computed state, the stage, the job or the problems may have changed."""
+    launch_failed = Signal(str)
+    """The supervisor ended before it said a word; the end of the console log."""
+
+    def __init__(self, folder: RunFolder, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.folder = folder
+        self.fold = RunState()
+        self._tail = EventTail(folder.events_file)
+        self._lock_held = is_held(folder.lock_file)
+        self._polls = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self.poll)
+        self._replaying = True
+
+    @property
+    def state(self) -> StateName:
+        """The state of the training."""
+        if self._process is not None and not self.fold.attempts:
+            return "launching"
+        return self.fold.name(lock_held=self._lock_held or self._process is not None)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a supervisor works on the run, for training or another job."""
+        return self._lock_held or self._process is not None
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._timer.start(REPLAY_MS)
+
+    def stop(self) -> None:
+        """Follow no longer."""
+        self._timer.stop()
+
+    def watch_process(self, process: subprocess.Popen[bytes]) -> None:
+        """Watch a supervisor just started from here, to say so if it dies before its first event."""
+        self._process = process
+        self.state_changed.emit()
+
+    def poll(self) -> None:
+        """Read the next slice."""
+        new = self._tail.poll()
+        for event in new:
+            self.fold.apply(event)
+        if self._replaying and not new:
+            self._replaying = False
+            self._timer.setInterval(POLL_MS)
+        if new:
+            self.events.emit(new)
+        self._polls += 1
+        lock_changed = self._polls % LOCK_EVERY == 0 and self._look_at_lock()
+        if new or lock_changed:
+            self.state_changed.emit()
+
+    def _look_at_lock(self) -> bool:
+        held = is_held(self.folder.lock_file)
+        changed = held != self._lock_held
+        self._lock_held = held
+        if self._process is not None and self._process.poll() is not None:
+            said_nothing = not self.folder.events_file.exists() or self.folder.events_file.stat().st_size == 0
+            self._process, changed = None, True
+            if said_nothing:
+                self.launch_failed.emit(self._log_tail())
+        if not held and self._process is None and not self._replaying and self._is_open():
+            mark_lost(self.folder)
+        return changed
+
+    def _is_open(self) -> bool:
+        return (self.fold.attempts > 0 and self.fold.ended is None) or bool(self.fold.job)
+
+    def _log_tail(self) -> str:
+        try:
+            return self.folder.console_log.read_text(encoding="utf-8", errors="replace")[-4000:]
+        except OSError:
+            return ""

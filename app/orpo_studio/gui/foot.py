@@ -1,0 +1,106 @@
+"""The foot of the window: what is missing, as links to the fields, and the main button."""
+
+from PySide6.QtCore import QPoint, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu
+
+from orpo_studio.config import Issue
+from orpo_studio.gui.theme import em
+from orpo_studio.gui.widgets.basic import button, label, set_kind
+from orpo_studio.gui.workbench import Workbench
+
+
+class Foot(QFrame):
+    """Says what to fix before the start, and starts."""
+
+    issue_chosen = Signal(str)
+    """Full name of the option to show."""
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self.setProperty("kind", "foot")
+        self._bench = bench
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(em(1.5), em(0.6), em(1.5), em(0.6))
+        layout.setSpacing(em(1))
+        self.fix = button("", self._open_issues, "link")
+        self.status = label("", "muted")
+        self.use_settings = button("Use these settings", self._use_settings)
+        self.main = button("Start training", self._act, "main")
+        for widget in (self.fix, self.status):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        layout.addWidget(self.use_settings)
+        layout.addWidget(self.main)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the present state."""
+        follower = self._bench.follower
+        self.use_settings.setVisible(follower is not None)
+        if follower is not None:
+            self._show_run(follower.state, is_live=follower.is_live, is_resumable=bool(follower.fold.checkpoints))
+        else:
+            self._show_draft()
+
+    def _show_draft(self) -> None:
+        errors = [issue for issue in self._bench.issues() if issue.severity == "error"]
+        busy = self._bench.model.is_busy or self._bench.data.is_busy
+        self.fix.setVisible(bool(errors))
+        self.fix.setText(f"{len(errors)} {'thing' if len(errors) == 1 else 'things'} to fix before the start ›")
+        self.status.setText("" if errors else "Reading model and data…" if busy else "Ready to start.")
+        set_kind(self.main, "main")
+        self.main.setText("Start training")
+        self.main.setToolTip("Ctrl+Enter")
+        self.main.setVisible(True)
+        self.main.setEnabled(self._bench.can_start())
+
+    def _show_run(self, state: str, *, is_live: bool, is_resumable: bool) -> None:
+        self.fix.hide()
+        words = {
+            "launching": "Starting…",
+            "running": "Training. The run goes on when this window is closed.",
+            "stopping": "Stopping after this step…",
+            "completed": "Finished.",
+            "stopped": "Stopped and saved.",
+            "failed": "Ended with an error.",
+            "lost": "Ended without a word: the machine or its processes were shut down.",
+            "created": "Not started.",
+        }
+        self.status.setText(words[state])
+        running = state in {"launching", "running", "stopping"}
+        resumable = not is_live and state in {"stopped", "failed", "lost"} and is_resumable
+        restartable = not is_live and state in {"created", "failed", "lost"} and not is_resumable
+        self.main.setVisible(running or resumable or restartable)
+        self.main.setText("Stop and save" if running else "Resume" if resumable else "Start again")
+        self.main.setToolTip("Ctrl+." if running else "")
+        set_kind(self.main, "" if running else "main")
+        self.main.setEnabled(not running or state == "running")
+
+    def _act(self) -> None:
+        follower = self._bench.follower
+        if follower is None:
+            self._bench.start()
+        elif follower.state == "running":
+            self._bench.request("stop")
+            self.main.setEnabled(False)
+        else:
+            self._bench.resume()
+
+    def _use_settings(self) -> None:
+        if self._bench.follower is not None:
+            self._bench.use_settings(self._bench.follower.folder)
+
+    def _open_issues(self) -> None:
+        errors = [issue for issue in self._bench.issues() if issue.severity == "error"]
+        if len(errors) == 1:
+            self.issue_chosen.emit(errors[0].name)
+            return
+        menu = QMenu(self)
+        for issue in errors:
+            menu.addAction(_one_line(issue), lambda name=issue.name: self.issue_chosen.emit(name))
+        menu.popup(self.fix.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
+
+
+def _one_line(issue: Issue) -> str:
+    text = issue.message.splitlines()[0]
+    return text if len(text) <= 100 else f"{text[:99]}…"

@@ -1,0 +1,62 @@
+"""Something to tell the person, without a widget: what happened, why, and what to do."""
+
+import traceback
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from orpo_studio.events import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message.
+
+    Attributes:
+        severity: how loud it is.
+        title: what happened.
+        detail: why.
+        hint: what to do.
+        more: technical detail, shown behind a fold and copied with the rest.
+    """
+
+    severity: Literal["info", "warning", "error"]
+    title: str
+    detail: str = ""
+    hint: str = ""
+    more: str = ""
+
+    def as_text(self) -> str:
+        """Return all of it, for the clipboard."""
+        return "\n\n".join(part for part in (self.title, self.detail, self.hint, self.more) if part)
+
+
+@runtime_checkable
+class InWords(Protocol):
+    """An error of ours that already speaks to the person."""
+
+    title: str
+    detail: str
+    hint: str
+
+
+def notice_of(problem: Exception | Problem) -> Notice:
+    """Return the notice of an error; one that was not foreseen is told as such, with its traceback behind the fold."""
+    if isinstance(problem, Problem):
+        return Notice(problem.severity, problem.title, problem.detail, problem.hint)
+    if isinstance(problem, InWords):
+        return Notice("error", problem.title, problem.detail, problem.hint)
+    if isinstance(problem, OSError):
+        where = f"{problem.filename}: " if problem.filename else ""
+        return Notice(
+            "error",
+            "A file could not be used.",
+            f"{where}{problem.strerror or problem}.",
+            "Check that the place exists, that it may be written, and that the disk has room.",
+        )
+    return Notice(
+        "error",
+        "Something went wrong in ORPO Studio itself.",
+        f"{type(problem).__name__}: {problem}",
+        "Runs are not affected: they live in processes of their own. Copy the details and report them.",
+        "".join(traceback.format_exception(problem)),
+    )

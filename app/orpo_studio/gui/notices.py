@@ -1,0 +1,85 @@
+"""Where notices appear: a strip over the page, not a dialog; errors stay until closed."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+
+from orpo_studio.gui.notice import Notice
+from orpo_studio.gui.theme import em, fixed_font
+from orpo_studio.gui.widgets.basic import button, card, label
+
+
+class NoticeCard(QFrame):
+    """One notice: what happened, why, what to do; the detail behind a fold, with a copy button."""
+
+    def __init__(self, notice: Notice) -> None:
+        super().__init__()
+        self.notice = notice
+        frame, layout = card(spacing=0.3)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(frame)
+        sign = {"error": "✕", "warning": "▲", "info": "●"}[notice.severity]
+        kind = {"error": "failure", "warning": "attention", "info": "muted"}[notice.severity]
+        head = QHBoxLayout()
+        head.addWidget(label(sign, kind))
+        head.addWidget(label(notice.title, "heading", wrap=True, selectable=True), 1)
+        layout.addLayout(head)
+        for text, text_kind in ((notice.detail, ""), (notice.hint, "muted")):
+            if text:
+                layout.addWidget(label(text, text_kind, wrap=True, selectable=True))
+        foot = QHBoxLayout()
+        foot.setSpacing(em(1))
+        if notice.more:
+            self._more = QPlainTextEdit(notice.more, readOnly=True)
+            self._more.setFont(fixed_font())
+            self._more.setMaximumHeight(em(12))
+            self._more.setAccessibleName("Details")
+            self._more.hide()
+            layout.addWidget(self._more)
+            self._fold = button("Show details", self._toggle, "link")
+            foot.addWidget(self._fold)
+        foot.addWidget(button("Copy", self._copy, "link", name="Copy this message"))
+        foot.addStretch(1)
+        foot.addWidget(button("Close", self.deleteLater, "link", name="Close this message"))
+        layout.addLayout(foot)
+        self.setAccessibleName(f"{notice.severity}: {notice.title}")
+        self.setAccessibleDescription(f"{notice.detail} {notice.hint}")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def _toggle(self) -> None:
+        shown = self._more.isHidden()
+        self._more.setVisible(shown)
+        self._fold.setText("Hide details" if shown else "Show details")
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.notice.as_text())
+
+
+class NoticeStrip(QWidget):
+    """The notices not closed yet, newest first, at most three."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(em(1.5), 0, em(1.5), 0)
+        self._layout.setSpacing(em(0.5))
+
+    def cards(self) -> list[NoticeCard]:
+        """Return the notices shown."""
+        found = (self._layout.itemAt(index).widget() for index in range(self._layout.count()))
+        return [widget for widget in found if isinstance(widget, NoticeCard)]
+
+    def show_notice(self, notice: Notice) -> None:
+        """Show a notice; the same one is not shown twice."""
+        shown = self.cards()
+        if any(existing.notice == notice for existing in shown):
+            return
+        self._layout.insertWidget(0, NoticeCard(notice))
+        for old in shown[2:]:
+            old.deleteLater()
+
+    def clear(self) -> None:
+        """Close all."""
+        for shown in self.cards():
+            shown.deleteLater()

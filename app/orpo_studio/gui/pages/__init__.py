@@ -1,0 +1,1 @@
+"""The six pages, one file each, and what they share."""

@@ -1,0 +1,64 @@
+"""The plainest widgets, made the same way everywhere."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from orpo_studio.gui.theme import em
+
+
+def label(text: str = "", kind: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
+    """Return a label; ``kind`` is title, heading, muted, failure, attention or nothing. Text is never read as HTML."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setWordWrap(wrap)
+    if kind:
+        made.setProperty("kind", kind)
+    if selectable:
+        made.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+    return made
+
+
+def set_kind(widget: QWidget, kind: str) -> None:
+    """Change the ``kind`` of a widget and show it."""
+    if widget.property("kind") != kind:
+        widget.setProperty("kind", kind)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def button(text: str, clicked: Callable[[], object], kind: str = "", *, name: str = "", hint: str = "") -> QPushButton:
+    """Return a push button; ``kind`` is main, link or nothing; ``name`` is what a screen reader says."""
+    made = QPushButton(text)
+    made.setAutoDefault(False)
+    made.clicked.connect(lambda _checked=False: clicked())
+    made.setAccessibleName(name or text)
+    if kind:
+        made.setProperty("kind", kind)
+    if kind == "link":
+        made.setCursor(Qt.CursorShape.PointingHandCursor)
+        made.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+    if hint:
+        made.setToolTip(hint)
+    return made
+
+
+def card(*, spacing: float = 0.5) -> tuple[QFrame, QVBoxLayout]:
+    """Return a framed card and the layout inside it."""
+    frame = QFrame()
+    frame.setProperty("kind", "card")
+    layout = QVBoxLayout(frame)
+    layout.setContentsMargins(em(1), em(1), em(1), em(1))
+    layout.setSpacing(em(spacing))
+    return frame, layout
+
+
+def line() -> QFrame:
+    """Return a thin horizontal line."""
+    made = QFrame()
+    made.setProperty("kind", "line")
+    made.setFixedHeight(1)
+    return made

@@ -1,0 +1,167 @@
+"""The main window: rail, header, the six pages, notices and foot. It places and connects; the work is elsewhere."""
+
+import base64
+
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+
+from orpo_studio.gui.foot import Foot
+from orpo_studio.gui.header import Header
+from orpo_studio.gui.notices import NoticeStrip
+from orpo_studio.gui.pages.data import DataPage
+from orpo_studio.gui.pages.evaluate import EvaluatePage
+from orpo_studio.gui.pages.model import ModelPage
+from orpo_studio.gui.pages.page import Page
+from orpo_studio.gui.pages.recipe import RecipePage
+from orpo_studio.gui.pages.runs import RunListView
+from orpo_studio.gui.pages.ship import ShipPage
+from orpo_studio.gui.pages.train import TrainPage
+from orpo_studio.gui.rail import Rail
+from orpo_studio.gui.steps import STEPS
+from orpo_studio.gui.theme import em
+from orpo_studio.gui.workbench import Workbench
+
+PAGES: tuple[type[Page], ...] = (ModelPage, DataPage, RecipePage, TrainPage, EvaluatePage, ShipPage)
+
+
+class MainWindow(QMainWindow):
+    """The window."""
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self.bench = bench
+        self.setWindowTitle("ORPO Studio")
+        self.setAcceptDrops(True)
+        self.resize(em(80), em(52))
+        self.pages = {page.step: page(bench) for page in PAGES}
+        self.stack = QStackedWidget()
+        for page in self.pages.values():
+            self.stack.addWidget(page)
+        self.runs = RunListView(bench)
+        self.rail = Rail(bench, self.runs)
+        self.header = Header(bench)
+        self.notices = NoticeStrip()
+        self.foot = Foot(bench)
+        self._arrange()
+        self._connect()
+        self._restore()
+        self.show_page("train" if bench.read_only else "model")
+
+    def show_page(self, key: str) -> None:
+        """Show the page of a step."""
+        self.stack.setCurrentWidget(self.pages[key])
+        self.rail.select(key)
+
+    @property
+    def current_page(self) -> str:
+        """The step of the page that is shown."""
+        return next(key for key, page in self.pages.items() if page is self.stack.currentWidget())
+
+    def show_option(self, name: str) -> None:
+        """Show the page of an option and focus its field."""
+        section = name.partition(".")[0]
+        if section in self.pages:
+            self.show_page(section)
+            self.pages[section].show_option(name)
+
+    def refresh(self) -> None:
+        """Show the present states in rail and foot."""
+        self.rail.refresh()
+        self.foot.refresh()
+
+    # --- Qt's events
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        follower = self.bench.follower
+        if follower is not None and follower.state in {"launching", "running"} and not self._leaving:
+            event.ignore()
+            self._ask_before_leaving()
+            return
+        self.bench.preferences.geometry = base64.b64encode(self.saveGeometry().data()).decode()
+        try:
+            self.bench.save_preferences()
+        except OSError as error:
+            self.bench.tell(error)
+        self.bench.close()
+        super().closeEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.show_page(self.bench.take_file(url.toLocalFile()))
+
+    # --- inside
+
+    def _arrange(self) -> None:
+        right = QWidget()
+        column = QVBoxLayout(right)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        column.addWidget(self.notices)
+        column.addWidget(self.stack, 1)
+        column.addWidget(self.foot)
+        whole = QWidget()
+        row = QHBoxLayout(whole)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.rail)
+        row.addWidget(right, 1)
+        self.setCentralWidget(whole)
+
+    def _connect(self) -> None:
+        bench = self.bench
+        self.rail.step_chosen.connect(self.show_page)
+        self.foot.issue_chosen.connect(self.show_option)
+        bench.noticed.connect(self.notices.show_notice)
+        bench.issues_changed.connect(self.refresh)
+        bench.subject_changed.connect(self._on_subject)
+        bench.run_started.connect(lambda: self.show_page("train"))
+        for number, step in enumerate(STEPS, start=1):
+            self._shortcut(f"Ctrl+{number}", lambda key=step.key: self.show_page(key))
+        for keys in ("Ctrl+Return", "Ctrl+Enter"):
+            self._shortcut(keys, bench.start)
+        self._shortcut("Ctrl+.", lambda: bench.request("stop"))
+        self._shortcut(QKeySequence(QKeySequence.StandardKey.Undo), bench.draft.undo.undo)
+        self._shortcut(QKeySequence(QKeySequence.StandardKey.Redo), bench.draft.undo.redo)
+        self._leaving = False
+
+    def _shortcut(self, keys: str | QKeySequence, action: object) -> None:
+        shortcut = QShortcut(QKeySequence(keys), self)
+        shortcut.activated.connect(action)
+
+    def _on_subject(self) -> None:
+        follower = self.bench.follower
+        if follower is not None:
+            follower.state_changed.connect(self.refresh)
+        self.refresh()
+
+    def _restore(self) -> None:
+        if self.bench.preferences.geometry:
+            self.restoreGeometry(QByteArray(base64.b64decode(self.bench.preferences.geometry)))
+
+    def _ask_before_leaving(self) -> None:
+        box = QMessageBox(self)
+        box.setWindowTitle("A run is training")
+        box.setText("The run is still training.")
+        box.setInformativeText("It can go on without this window, which will show it again when it is next opened.")
+        keep = box.addButton("Keep training in the background", QMessageBox.ButtonRole.AcceptRole)
+        stop = box.addButton("Stop and save", QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(keep)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def answered() -> None:
+            if box.clickedButton() is stop:
+                self.bench.request("stop")
+            if box.clickedButton() in {keep, stop}:
+                self._leaving = True
+                self.close()
+
+        box.finished.connect(answered)
+        box.open()

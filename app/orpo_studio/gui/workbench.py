@@ -1,0 +1,270 @@
+"""What all pages share: the draft, the chosen model and data, the runs, and the run that is looked at.
+
+The *subject* of the pages is either the draft, which can be edited, or a run, which is read-only.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from orpo_studio import paths
+from orpo_studio.config import DEMO, Issue, Option, RunSpec, SpecError, load_recipe, read_spec
+from orpo_studio.gui.choices import DataChoice, ModelChoice, chosen_of
+from orpo_studio.gui.draft import Draft, only_known
+from orpo_studio.gui.follower import RunFollower
+from orpo_studio.gui.notice import Notice, notice_of
+from orpo_studio.gui.preferences import Preferences, save_preferences
+from orpo_studio.gui.runlist import RunList
+from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, create_run, launch
+
+
+class Workbench(QObject):
+    """The window's models, without a widget."""
+
+    subject_changed = Signal()
+    """Draft or run: another thing is looked at. Pages show it anew."""
+    issues_changed = Signal()
+    """The issues that forbid or advise changed (settings, model or data)."""
+    run_started = Signal()
+    """A run was started from here; it is the subject now."""
+    noticed = Signal(Notice)
+    """Something to tell the person."""
+
+    def __init__(
+        self,
+        workspace: Path,
+        preferences: Preferences,
+        preferences_file: Path | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.preferences = preferences
+        self._preferences_file = preferences_file
+        self.draft = Draft(only_known(preferences.draft), self)
+        self.model = ModelChoice(self)
+        self.data = DataChoice(self)
+        self.runs = RunList(workspace, self)
+        self.follower: RunFollower | None = None
+        self.run_spec: RunSpec | None = None
+        self.draft.changed.connect(self._on_draft_changed)
+        self.model.changed.connect(self._on_model_changed)
+        self.data.changed.connect(self._on_data_changed)
+        self._choose()
+
+    def open(self) -> None:
+        """Begin the work that may wait until the window is on the screen."""
+        self.runs.start()
+
+    def close(self) -> None:
+        """End all that runs by itself."""
+        self.runs.stop()
+        self.data.cancel()
+        if self.follower is not None:
+            self.follower.stop()
+
+    # --- what is looked at
+
+    @property
+    def workspace(self) -> Path:
+        """The folder that holds the runs."""
+        return self.runs.workspace
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the subject is a run, whose settings are what they were."""
+        return self.follower is not None
+
+    def value(self, option: Option) -> Any:
+        """Return an option's value in the subject."""
+        if self.run_spec is not None:
+            return self.run_spec.value(option.name)
+        return self.draft.value(option)
+
+    def issues(self) -> list[Issue]:
+        """Return all issues of the draft: of its settings, its model and its data. A run has none."""
+        if self.read_only:
+            return []
+        return [*self.draft.checked.issues, *self.model.issues(), *self.data.issues()]
+
+    def can_start(self) -> bool:
+        """Tell whether the draft can be started: no error, model and data read."""
+        errors = [issue for issue in self.issues() if issue.severity == "error"]
+        return not self.read_only and not errors and self.model.card is not None and self.data.prepared is not None
+
+    # --- choosing
+
+    def use_demo(self) -> None:
+        """Fill the draft with the embedded demo: model, data and recipe."""
+        self.show_draft()
+        self.draft.apply_recipe(load_recipe(paths.resources() / "recipes" / "demo.toml"))
+        self.draft.set("model.path", DEMO)
+        self.draft.set("data.source", DEMO)
+
+    def take_file(self, path: str) -> str:
+        """Take something dropped onto the window: a folder is a model or a run, a file is data or a recipe.
+
+        Returns:
+            The step whose page shows it.
+        """
+        place = Path(path)
+        if (place / "run.toml").is_file():
+            self.show_run(RunFolder(place))
+            return "train"
+        self.show_draft()
+        if place.is_dir():
+            self.draft.set("model.path", path)
+            return "model"
+        if place.suffix == ".toml":
+            self._take_settings(place)
+            return "recipe"
+        self.draft.set("data.source", path)
+        return "data"
+
+    def show_draft(self) -> None:
+        """Turn the pages to the draft."""
+        self._follow(None, None)
+
+    def show_run(self, folder: RunFolder) -> RunFollower | None:
+        """Turn the pages to a run; a run that cannot be read is told and not shown."""
+        if self.follower is not None and self.follower.folder == folder:
+            return self.follower
+        try:
+            spec = folder.read_spec()
+        except RunFolderError as error:
+            self.tell(error)
+            return None
+        return self._follow(folder, spec)
+
+    def use_settings(self, folder: RunFolder) -> None:
+        """Take a run's settings into the draft and turn the pages to it."""
+        try:
+            spec = folder.read_spec()
+        except RunFolderError as error:
+            self.tell(error)
+            return
+        self.show_draft()
+        self.draft.load(spec)
+
+    # --- doing
+
+    def start(self) -> None:
+        """Start the draft as a new run."""
+        spec = self.draft.checked.spec
+        if spec is None or not self.can_start():
+            return
+        try:
+            folder = create_run(self.workspace, spec)
+            process = launch(folder)
+        except RunFolderError as error:
+            self.tell(error)
+            return
+        follower = self._follow(folder, spec)
+        if follower is not None:
+            follower.watch_process(process)
+        self.runs.refresh()
+        self.run_started.emit()
+
+    def resume(self) -> None:
+        """Go on with the run that is looked at, from its last complete checkpoint."""
+        self.run_job(Job.TRAIN)
+
+    def run_job(self, job: Job, **request: Any) -> None:
+        """Start a job on the run that is looked at."""
+        if self.follower is None:
+            return
+        try:
+            self.follower.watch_process(launch(self.follower.folder, job, **request))
+        except RunFolderError as error:
+            self.tell(error)
+
+    def request(self, name: Any, **details: Any) -> None:
+        """Leave a request (stop, checkpoint, sample) for the run that is looked at."""
+        if self.follower is None:
+            return
+        try:
+            ask(self.follower.folder, name, **details)
+        except OSError as error:
+            self.tell(error)
+
+    def delete_run(self, folder: RunFolder) -> None:
+        """Delete a run's folder."""
+        if self.follower is not None and self.follower.folder == folder:
+            self.show_draft()
+        try:
+            folder.delete()
+        except RunFolderError as error:
+            self.tell(error)
+        self.runs.refresh()
+
+    def tell(self, problem: Exception | Notice) -> None:
+        """Tell the person of a problem: what happened, why, what to do."""
+        self.noticed.emit(problem if isinstance(problem, Notice) else notice_of(problem))
+
+    def save_preferences(self) -> None:
+        """Remember the draft and the recent things."""
+        self.preferences.draft = self.draft.values
+        if self._preferences_file is not None:
+            save_preferences(self.preferences, self._preferences_file)
+
+    # --- inside
+
+    def _take_settings(self, file: Path) -> None:
+        try:
+            self.draft.load(read_spec(file, to_start=False), text=f"Use {file.name}")
+        except SpecError as error:
+            self.tell(Notice("error", f"{file.name} could not be used.", str(error), "Nothing was changed."))
+
+    def _follow(self, folder: RunFolder | None, spec: RunSpec | None) -> RunFollower | None:
+        if self.follower is not None:
+            self.follower.stop()
+            self.follower.deleteLater()
+            self.follower = None
+        elif folder is None:
+            return None
+        self.run_spec = spec
+        if folder is not None:
+            self.follower = RunFollower(folder, self)
+            self.follower.launch_failed.connect(self._on_launch_failed)
+        self._choose()
+        self.subject_changed.emit()
+        self.issues_changed.emit()
+        if self.follower is not None:
+            self.follower.start()
+        return self.follower
+
+    def _choose(self) -> None:
+        """Point model and data at what the subject names."""
+        spec = self.run_spec or self.draft.checked.parsed
+        if spec is None:  # a value is not of its kind yet; what was chosen before stays until it is
+            return
+        model, data = chosen_of(spec)
+        self.model.choose(model)
+        self.data.choose(*data)
+
+    def _on_draft_changed(self) -> None:
+        if not self.read_only:
+            self._choose()
+        self.issues_changed.emit()
+
+    def _on_model_changed(self) -> None:
+        if self.model.card is not None and not self.read_only:
+            self.preferences.remember_model(self.model.path)
+        self.issues_changed.emit()
+
+    def _on_data_changed(self) -> None:
+        source = self.draft.values.get("data", {}).get("source", "")
+        if self.data.prepared is not None and not self.read_only and source:
+            self.preferences.remember_data(source)
+        self.issues_changed.emit()
+
+    def _on_launch_failed(self, log_tail: str) -> None:
+        self.tell(
+            Notice(
+                severity="error",
+                title="The run could not be started.",
+                detail="The training process ended before it began.",
+                hint="Set the program up again with packaging/start.py, then start the run once more.",
+                more=log_tail,
+            )
+        )
