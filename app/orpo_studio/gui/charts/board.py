@@ -1,0 +1,242 @@
+"""The board of the Train page: the cards, their shared controls, and one clock for all."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+
+from orpo_studio.gui.charts.cards import CARDS, OTHER, OTHER_COLORS, OTHER_SHOWN
+from orpo_studio.gui.charts.chart import Chart
+from orpo_studio.gui.charts.clock import RefreshClock
+from orpo_studio.gui.charts.controls import Controls
+from orpo_studio.gui.charts.style import (
+    LIGHT,
+    CardStyle,
+    ChartColors,
+    CurveStyle,
+    Kind,
+    LaneStyle,
+    Mark,
+    Point,
+    ViewOptions,
+)
+from orpo_studio.gui.charts.timeline import Timeline
+
+_GAP = 16
+_CARD_WIDTH_EM = 30
+
+
+class ChartBoard(QWidget):
+    """All charts of one run. Feed it with `append` or `extend`; it draws one changed chart a tick."""
+
+    options_changed = Signal(object)
+    """The `ViewOptions` chosen by the person, worth remembering."""
+    saved = Signal(str)
+    failed = Signal(str, str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.options = ViewOptions()
+        self.charts: dict[str, Chart] = {}
+        self.clock = RefreshClock(self)
+        self._colors = LIGHT
+        self._expanded: Chart | None = None
+        self._columns = 0
+        self.controls = Controls(self)
+        self.controls.changed.connect(self._choose)
+        self.controls.follow_requested.connect(self.follow)
+        self.controls.collapse_requested.connect(self.collapse)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(_GAP)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(_GAP)
+        layout.addWidget(self.controls)
+        layout.addLayout(self._grid, 1)
+        self._timeline = Timeline()
+        self._home: dict[str, Chart] = {}
+        self.reset()
+
+    # Feeding
+
+    def reset(self) -> None:
+        """Forget everything, to show another run."""
+        for chart in self.charts.values():
+            chart.hide()
+            chart.deleteLater()
+        self._expanded = None
+        self._timeline = Timeline()
+        self._home = {}
+        self.charts = {}
+        for card in CARDS:
+            self._add_card(card)
+        self._arrange()
+
+    def append(
+        self, name: str, value: float, *, step: float, epoch: float, seconds: float, kind: Kind = "training"
+    ) -> None:
+        """Add one value of one metric."""
+        self.extend([Point(name, step, epoch, seconds, value, kind)])
+
+    def extend(self, points: Iterable[Point]) -> None:
+        """Add values in the order they were logged. A metric without a card gets a place on 'Other'."""
+        rows: dict[tuple[str, Kind], list[int]] = defaultdict(list)
+        values: dict[tuple[str, Kind], list[float]] = defaultdict(list)
+        row_of = self._timeline.row
+        for name, step, epoch, seconds, value, kind in points:
+            key = name, kind
+            own = rows[key]
+            after = own[-1] if own else self._chart_of(name).last_row(name, kind)
+            own.append(row_of(step, epoch, seconds, after))
+            values[key].append(value)
+        for (name, kind), own in rows.items():
+            self._home[name].extend_rows(name, kind, own, values[name, kind])
+
+    def add_mark(self, mark: Mark) -> None:
+        """Draw a vertical line on every chart where something happened."""
+        for chart in self.charts.values():
+            chart.add_mark(mark)
+
+    # Looking
+
+    def set_theme(self, colors: ChartColors) -> None:
+        """Draw in other colors."""
+        self._colors = colors
+        palette = self.palette()
+        for role, color in (
+            (QPalette.ColorRole.Window, colors.background),
+            (QPalette.ColorRole.WindowText, colors.text),
+            (QPalette.ColorRole.Text, colors.text),
+            (QPalette.ColorRole.ButtonText, colors.text),
+            (QPalette.ColorRole.Button, colors.control),
+            (QPalette.ColorRole.Base, colors.panel),
+            (QPalette.ColorRole.Highlight, colors.accent),
+        ):
+            palette.setColor(role, QColor(color))
+        self.setPalette(palette)
+        for chart in self.charts.values():
+            chart.set_theme(colors)
+        self.update()
+
+    def set_options(self, options: ViewOptions) -> None:
+        """Choose x axis, smoothing, scale and clipping for all charts."""
+        self.options = options
+        self.controls.show_options(options)
+        for chart in self.charts.values():
+            chart.set_options(options)
+
+    def follow(self) -> None:
+        """Show the whole run on all charts, and move with it."""
+        self.controls.follow.setVisible(False)
+        for chart in self.charts.values():
+            chart.follow()
+
+    def expand(self, chart: Chart) -> None:
+        """Let one chart fill the board."""
+        self._expanded = chart
+        self._arrange()
+        chart.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def collapse(self) -> None:
+        """Show all charts again."""
+        self._expanded = None
+        self._arrange()
+
+    # Inside
+
+    def _add_card(self, card: CardStyle) -> Chart:
+        chart = Chart(
+            card.title, card.lanes, timeline=self._timeline, clock=self.clock, empty_text=card.empty_text, parent=self
+        )
+        chart.set_theme(self._colors)
+        chart.set_options(self.options)
+        for style in card.curves:
+            chart.add_curve(style)
+            self._home[style.name] = chart
+        chart.expand_requested.connect(lambda: self._toggle(chart))
+        chart.options_changed.connect(self._choose)
+        chart.x_range_changed.connect(lambda x_range: self._on_moved(chart, x_range))
+        chart.crosshair_moved.connect(lambda x: self._on_pointed(chart, x))
+        chart.saved.connect(self.saved)
+        chart.failed.connect(self.failed)
+        self.charts[card.title] = chart
+        return chart
+
+    def _chart_of(self, name: str) -> Chart:
+        if name not in self._home:
+            chart = self.charts.get(OTHER.title)
+            if chart is None:
+                chart = self._add_card(OTHER)
+                self._arrange()
+            count = sum(home is chart for home in self._home.values())
+            chart.add_lane(LaneStyle(name, name, signed=True))
+            color = OTHER_COLORS[count % len(OTHER_COLORS)]
+            chart.add_curve(CurveStyle(name, name, color, lane=name, shown=count < OTHER_SHOWN))
+            self._home[name] = chart
+        return self._home[name]
+
+    def _toggle(self, chart: Chart) -> None:
+        if self._expanded is chart:
+            self.collapse()
+        else:
+            self.expand(chart)
+
+    def _choose(self, options: ViewOptions) -> None:
+        self.set_options(options)
+        self.options_changed.emit(options)
+
+    def _on_moved(self, source: Chart, x_range: tuple[float, float] | None) -> None:
+        if x_range is None:
+            self.follow()
+            return
+        self.controls.follow.setVisible(True)
+        for chart in self.charts.values():
+            if chart is not source:
+                chart.set_x_range(*x_range)
+
+    def _on_pointed(self, source: Chart, x: float | None) -> None:
+        for chart in self.charts.values():
+            if chart is not source:
+                chart.set_crosshair(x)
+
+    def _arrange(self) -> None:
+        self.controls.back.setVisible(self._expanded is not None)
+        while self._grid.count():
+            self._grid.takeAt(0)
+        for index in range(max(self._grid.columnCount(), self._grid.rowCount())):
+            self._grid.setColumnStretch(index, 0)
+            self._grid.setRowStretch(index, 0)
+        shown = [self._expanded] if self._expanded else list(self.charts.values())
+        self._columns = min(len(shown), self._columns_that_fit())
+        for index, chart in enumerate(shown):
+            row, column = divmod(index, self._columns)
+            self._grid.addWidget(chart, row, column)
+            self._grid.setColumnStretch(column, 1)
+            self._grid.setRowStretch(row, 1)
+        for chart in self.charts.values():
+            chart.setVisible(chart in shown)
+
+    def _columns_that_fit(self) -> int:
+        card = self.fontMetrics().averageCharWidth() * _CARD_WIDTH_EM * 2
+        return max(1, min(3, (self.width() + _GAP) // (card + _GAP)))
+
+    # Qt
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape shows all charts again."""
+        if event.key() == Qt.Key.Key_Escape and self._expanded is not None:
+            self.collapse()
+        else:
+            super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Use the room."""
+        super().resizeEvent(event)
+        if self._expanded is None and min(len(self.charts), self._columns_that_fit()) != self._columns:
+            self._arrange()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the ground."""
+        QPainter(self).fillRect(event.rect(), QColor(self._colors.background))

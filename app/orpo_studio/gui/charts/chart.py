@@ -1,0 +1,387 @@
+"""One card: a header with the latest values, and the curves below it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QGuiApplication,
+    QImage,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QShowEvent,
+)
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from orpo_studio.gui.charts.clock import RefreshClock
+from orpo_studio.gui.charts.crosshair import Crosshair
+from orpo_studio.gui.charts.export import SaveDialogs, Table, picture, save_image
+from orpo_studio.gui.charts.header import Header, Reading
+from orpo_studio.gui.charts.menu import ChartMenu
+from orpo_studio.gui.charts.plot import Plot
+from orpo_studio.gui.charts.style import (
+    LIGHT,
+    ChartColors,
+    CurveStyle,
+    Kind,
+    LaneStyle,
+    Mark,
+    Point,
+    ViewOptions,
+    format_value,
+)
+from orpo_studio.gui.charts.timeline import Timeline
+
+_HIDDEN_TEXT = "All curves are hidden. Press a name above to show one."
+
+
+class Chart(QWidget):
+    """Named curves over step, epoch or time, fed live.
+
+    Feed it with `append` or `extend`; it draws itself at the pace of its clock while it can be seen. It follows
+    the newest values until the person pans or zooms.
+    """
+
+    expand_requested = Signal()
+    options_changed = Signal(object)
+    """The `ViewOptions` the person chose in the menu."""
+    x_range_changed = Signal(object)
+    """(from, to) when the person moved the view, None when it follows again."""
+    crosshair_moved = Signal(object)
+    """The x the person points at, or None."""
+    saved = Signal(str)
+    """Path of the file written from the menu."""
+    failed = Signal(str, str)
+    """What could not be done, and why."""
+
+    def __init__(
+        self,
+        title: str,
+        lanes: Iterable[LaneStyle] = (LaneStyle(),),
+        *,
+        timeline: Timeline | None = None,
+        clock: RefreshClock | None = None,
+        empty_text: str = "Curves appear with the first logged step.",
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.title = title
+        self.options = ViewOptions()
+        self.following = True
+        self._timeline = timeline if timeline is not None else Timeline()
+        self._clock = clock if clock is not None else RefreshClock(self)
+        self._empty_text = empty_text
+        self._colors = LIGHT
+        self._marks: list[Mark] = []
+        self._build(list(lanes))
+        self.set_theme(LIGHT)
+
+    def _build(self, lanes: list[LaneStyle]) -> None:
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(f"{self.title} chart")
+        self.header = Header(self.title, self)
+        self.plot = Plot(lanes, self._timeline, self)
+        self.plot.setAccessibleName(f"{self.title} curves")
+        self._empty = QLabel(self._empty_text, self.plot)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setWordWrap(True)
+        self._empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.crosshair = Crosshair(self.plot, self.plot)
+        self.menu = ChartMenu(self, self._choose)
+        self._dialogs = SaveDialogs(self, self.picture, self._table)
+        self.header.menu_button.setMenu(self.menu)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(1, 1, 1, 6)
+        layout.setSpacing(0)
+        layout.addWidget(self.header)
+        layout.addWidget(self.plot, 1)
+        self.header.expand_requested.connect(self.expand_requested)
+        self.header.curve_toggled.connect(self.show_curve)
+        self.header.follow_requested.connect(self._ask_to_follow)
+        self.plot.panned.connect(self._on_panned)
+        self.plot.hovered.connect(self._on_hovered)
+        self.plot.menu_requested.connect(self._open_menu)
+        self.menu.follow.triggered.connect(self._ask_to_follow)
+        self.menu.expand.triggered.connect(self.expand_requested)
+        self.menu.copy_image.triggered.connect(self.copy_image)
+        self.menu.save_image.triggered.connect(lambda: self._dialogs.ask_for_image(self.title))
+        self.menu.save_values.triggered.connect(lambda: self._dialogs.ask_for_values(self.title))
+        self._dialogs.saved.connect(self.saved)
+        self._dialogs.failed.connect(self.failed)
+
+    # Feeding
+
+    def add_lane(self, style: LaneStyle) -> None:
+        """Add a y axis below the others."""
+        self.plot.add_lane(style)
+
+    def add_curve(self, style: CurveStyle) -> None:
+        """Add a curve to its lane. Evaluation values of the same name need no curve of their own."""
+        self.plot.add_curve(style)
+        if style.name not in self.header.tiles:
+            self.header.add_tile(style, self._colors)
+
+    def append(
+        self, name: str, value: float, *, step: float, epoch: float, seconds: float, kind: Kind = "training"
+    ) -> None:
+        """Add one value.
+
+        Raises:
+            KeyError: there is no curve of this name.
+        """
+        self.extend([Point(name, step, epoch, seconds, value, kind)])
+
+    def extend(self, points: Iterable[Point]) -> None:
+        """Add values in the order they were logged.
+
+        Raises:
+            KeyError: there is no curve of some point's name; no value is added then.
+        """
+        rows: dict[tuple[str, Kind], list[int]] = defaultdict(list)
+        values: dict[tuple[str, Kind], list[float]] = defaultdict(list)
+        for name, step, epoch, seconds, value, kind in points:
+            key = name, kind
+            own = rows[key]
+            after = own[-1] if own else self.plot.curve(name, kind).series.last_row
+            own.append(self._timeline.row(step, epoch, seconds, after))
+            values[key].append(value)
+        for key, own in rows.items():
+            self.extend_rows(*key, own, values[key])
+
+    def extend_rows(self, name: str, kind: Kind, rows: list[int], values: list[float]) -> None:
+        """Add values of one curve at rows of the shared timeline."""
+        self.plot.extend(name, kind, rows, values)
+        self._clock.request(self)
+
+    def last_row(self, name: str, kind: Kind) -> int:
+        """Return the timeline row of the newest value of a curve, -1 before the first."""
+        return self.plot.curve(name, kind).series.last_row
+
+    def add_mark(self, mark: Mark) -> None:
+        """Draw a vertical line where something happened."""
+        self._marks.append(mark)
+        self._clock.request(self)
+
+    # Looking
+
+    def set_theme(self, colors: ChartColors) -> None:
+        """Draw in other colors."""
+        self._colors = colors
+        self.header.set_theme(colors)
+        self.plot.set_theme(colors)
+        self.crosshair.set_theme(colors)
+        self._empty.setStyleSheet(f"color: {colors.muted}; background: transparent;")
+        self.header.title.setStyleSheet(f"color: {colors.text}; background: transparent;")
+        self.update()
+        self._clock.request(self)
+
+    def set_options(self, options: ViewOptions) -> None:
+        """Choose x axis, smoothing, scale and clipping."""
+        if options.axis != self.options.axis:
+            self.crosshair.place(None, reads=False)
+            self.follow()
+        self.options = options
+        self.plot.set_axis(options.axis)
+        self.menu.show_options(options)
+        self._clock.request(self)
+
+    def show_curve(self, name: str, shown: bool) -> None:
+        """Show or hide a curve and its evaluation values."""
+        self.plot.show_curve(name, shown)
+        self.header.tiles[name].setChecked(shown)
+        self._clock.request(self)
+
+    def follow(self) -> None:
+        """Show the whole run and move with it."""
+        self.following = True
+        self.plot.follow_y()
+        self.header.follow.setVisible(False)
+        self._clock.request(self)
+
+    def set_x_range(self, x_from: float, x_to: float) -> None:
+        """Show a stretch of x, and stay there."""
+        self.following = False
+        self.header.follow.setVisible(True)
+        self.plot.set_x_range(x_from, x_to)
+        self._clock.request(self)
+
+    def set_crosshair(self, x: float | None, *, reads: bool = False) -> None:
+        """Put the crosshair at x; with `reads` the values there are listed beside it."""
+        self.crosshair.place(x, reads=reads)
+        self._clock.request(self)
+
+    def refresh(self) -> None:
+        """Draw the present state; called by the clock."""
+        if self.following:
+            self._fit_x()
+        self.plot.refresh(self.options, self._marks)
+        self.crosshair.draw(self.options.axis, self._marks)
+        self._show_values()
+        filled = [curve for curve in self.plot.curves if len(curve.series)]
+        nothing_shown = not any(curve.shown for curve in filled)
+        self._empty.setText(_HIDDEN_TEXT if filled else self._empty_text)
+        self._empty.setVisible(nothing_shown)
+
+    def _fit_x(self) -> None:
+        bounds = self._timeline.bounds(self.options.axis)
+        if bounds is None:
+            return
+        low, high = bounds
+        if low == high:
+            margin = abs(high) / 10 or 1.0
+            self.plot.set_x_range(low - margin, high + margin)
+        else:
+            self.plot.set_x_range(low - (high - low) * 0.01, high + (high - low) * 0.025)
+
+    def _show_values(self) -> None:
+        for name, tile in self.header.tiles.items():
+            series = self.plot.curve(name, "training").series
+            held_out = self.plot.find(name, "evaluation")
+            if tile.style_.optional and tile.isHidden() and (len(series) or held_out):
+                tile.setVisible(True)
+                self.header.arrange()
+            value = format_value(float(series.values[-1]), tile.style_.unit) if len(series) else "–"
+            trend = series.trend() or 0.0
+            tile.set_reading(
+                Reading(
+                    value,
+                    (trend > 0) - (trend < 0),
+                    format_value(float(held_out.series.values[-1]), tile.style_.unit) if held_out else "",
+                )
+            )
+        words = [tile.accessibleName() for tile in self.header.tiles.values() if tile.isChecked()]
+        description = self.crosshair.words or "; ".join(words)
+        if description != self.accessibleDescription():
+            self.setAccessibleDescription(description)
+
+    # Taking away
+
+    def picture(self) -> QImage:
+        """Return the chart as it looks, without its buttons, at twice its size."""
+        buttons = [b for b in (self.header.follow, self.header.menu_button) if b.isVisibleTo(self)]
+        for button in buttons:
+            button.setVisible(False)
+        image = picture(self)
+        for button in buttons:
+            button.setVisible(True)
+        return image
+
+    def save_png(self, path: Path) -> None:
+        """Write the chart as it looks.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        save_image(self.picture(), path)
+
+    def save_csv(self, path: Path) -> None:
+        """Write every value of every curve, shown or not.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._table().write_csv(path)
+
+    def copy_image(self) -> None:
+        """Put the picture on the clipboard."""
+        QGuiApplication.clipboard().setImage(self.picture())
+
+    def _table(self) -> Table:
+        return Table(self._timeline, [curve for curve in self.plot.curves if len(curve.series)])
+
+    # What the person does
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Arrows move the crosshair from value to value, Home and End to the ends; F follows, Return expands."""
+        axis = self.options.axis
+        match event.key():
+            case Qt.Key.Key_Left | Qt.Key.Key_Right:
+                self._point_at(self.crosshair.neighbor(axis, 1 if event.key() == Qt.Key.Key_Right else -1))
+            case Qt.Key.Key_Home | Qt.Key.Key_End:
+                self._point_at(self.crosshair.end(axis, 1 if event.key() == Qt.Key.Key_End else -1))
+            case Qt.Key.Key_Plus | Qt.Key.Key_Equal:
+                self._zoom(0.5)
+            case Qt.Key.Key_Minus:
+                self._zoom(2.0)
+            case Qt.Key.Key_F:
+                self._ask_to_follow()
+            case Qt.Key.Key_Return | Qt.Key.Key_Enter:
+                self.expand_requested.emit()
+            case Qt.Key.Key_Escape if self.crosshair.x is not None:
+                self._point_at(None)
+            case _:
+                super().keyPressEvent(event)
+
+    def _zoom(self, factor: float) -> None:
+        x_from, x_to = self.plot.x_range
+        center = self.crosshair.x if self.crosshair.x is not None else (x_from + x_to) / 2
+        self.set_x_range(center + (x_from - center) * factor, center + (x_to - center) * factor)
+        self.x_range_changed.emit(self.plot.x_range)
+
+    def _point_at(self, x: float | None) -> None:
+        if x is None and self.crosshair.x is None:
+            return
+        self.crosshair.place(x, reads=True)
+        self.crosshair.draw(self.options.axis, self._marks)
+        if self.crosshair.words:
+            self.setAccessibleDescription(self.crosshair.words)
+        self.crosshair_moved.emit(x)
+
+    def _on_panned(self, along_x: bool) -> None:
+        self.header.follow.setVisible(True)
+        if along_x:
+            self.following = False
+            self.x_range_changed.emit(self.plot.x_range)
+        self._clock.request(self)
+
+    def _on_hovered(self, x: float | None) -> None:
+        self._point_at(x)
+
+    def _ask_to_follow(self) -> None:
+        self.follow()
+        self.x_range_changed.emit(None)
+
+    def _choose(self, options: ViewOptions) -> None:
+        self.set_options(options)
+        self.options_changed.emit(options)
+
+    def _open_menu(self, at: QPointF) -> None:
+        self.menu.popup(QPoint(round(at.x()), round(at.y())))
+
+    # Qt
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what arrived out of sight."""
+        super().showEvent(event)
+        self._clock.request(self)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Draw for the new width."""
+        super().resizeEvent(event)
+        self._empty.setGeometry(self.plot.rect().adjusted(24, 8, -24, -8))
+        self._clock.request(self)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show that the keyboard is here."""
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Show that the keyboard is elsewhere."""
+        super().focusOutEvent(event)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the card."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        focus = self.hasFocus()
+        painter.setPen(QPen(QColor(self._colors.accent if focus else self._colors.border), 1.5 if focus else 1))
+        painter.setBrush(QColor(self._colors.panel))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.75, 0.75, -0.75, -0.75), 8, 8)

@@ -1,0 +1,185 @@
+"""One curve of a lane: its series, and the pyqtgraph items that draw it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QPen
+
+from orpo_studio.gui.charts.limits import one_per_column
+from orpo_studio.gui.charts.series import Series
+from orpo_studio.gui.charts.style import FAILURE, ChartColors, CurveStyle, ViewOptions
+from orpo_studio.gui.charts.timeline import Floats
+
+# Up to this many points a line may be two pixels wide and smooth: beyond it such a pen takes over a second a paint.
+FEW_POINTS = 300
+_FAINT = 0.38
+_DASHES = {"dashed": [4.0, 2.5], "dotted": [1.2, 2.2]}
+_EMPTY = np.empty(0)
+
+
+@dataclass
+class Drawing:
+    """What a curve shows in one view, in the coordinates of its lane (powers of ten on a log scale)."""
+
+    x: Floats
+    y: Floats
+    smooth_x: Floats
+    smooth_y: Floats
+    not_finite: tuple[Floats, Floats]
+    not_positive: Floats
+
+    def in_range(self, x_from: float, x_to: float) -> Floats:
+        """Finite y of the points inside the view."""
+        inside: Floats = self.y[(self.x >= x_from) & (self.x <= x_to) & np.isfinite(self.y)]
+        return inside
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The view in coordinates and pixels."""
+
+    x_from: float
+    x_to: float
+    y_from: float
+    y_to: float
+    width: int
+    height: int
+
+    def edge(self, top: bool) -> float:
+        """Y at which a marker lies just inside the top or bottom edge."""
+        inset = 6 * (self.y_to - self.y_from) / max(self.height, 12)
+        return self.y_to - inset if top else self.y_from + inset
+
+
+class Curve:
+    """A named series on a lane."""
+
+    def __init__(self, style: CurveStyle, series: Series, view: pg.ViewBox) -> None:
+        self.style = style
+        self.series = series
+        self.shown = style.shown
+        self._panel = QColor(Qt.GlobalColor.white)
+        self._raw = pg.PlotCurveItem()
+        self._line = pg.PlotCurveItem(antialias=True)
+        self._symbols = pg.ScatterPlotItem(pxMode=True)
+        self._edge = pg.ScatterPlotItem(pxMode=True)
+        height = 20 if style.kind == "evaluation" else 10
+        for offset, item in enumerate((self._raw, self._line, self._symbols, self._edge)):
+            item.setZValue(height + offset)
+            item.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+            view.addItem(item, ignoreBounds=True)
+        self._drawn = False
+
+    def set_theme(self, colors: ChartColors) -> None:
+        """Take over the color behind the symbols."""
+        self._panel = QColor(colors.panel)
+
+    def gather(self, x_from: float, x_to: float, columns: int, options: ViewOptions) -> Drawing:
+        """Read what the view needs from the series."""
+        x, y = self.series.view(options.axis, x_from, x_to, columns)
+        smooth_x, smooth_y = _EMPTY, _EMPTY
+        if self.style.kind == "training" and options.smoothing > 0:
+            smooth_x, smooth_y = self.series.smoothed(options.axis, x_from, x_to, options.smoothing, FEW_POINTS)
+        not_finite = self.series.non_finite(options.axis, x_from, x_to)
+        not_positive = _EMPTY
+        if options.log:
+            hidden = y <= 0
+            not_positive = x[hidden]
+            x, y = x[~hidden], np.log10(y[~hidden])
+            positive = smooth_y > 0
+            smooth_y = np.log10(np.where(positive, smooth_y, np.nan))
+        return Drawing(x, y, smooth_x, smooth_y, not_finite, not_positive)
+
+    def clear(self) -> None:
+        """Draw nothing."""
+        if self._drawn:
+            for item in (self._raw, self._line):
+                item.setData(_EMPTY, _EMPTY)
+            self._symbols.clear()
+            self._edge.clear()
+            self._drawn = False
+
+    def draw(self, drawing: Drawing, frame: Frame, *, clip: bool) -> None:
+        """Show a drawing."""
+        self._drawn = True
+        finite = np.isfinite(drawing.y)
+        evaluation = self.style.kind == "evaluation"
+        few = int(finite.sum()) <= FEW_POINTS
+        if len(drawing.smooth_x) > 1:
+            _set_line(self._raw, drawing.x, drawing.y, self._pen(1, _FAINT, dash=False))
+            _set_line(self._line, drawing.smooth_x, drawing.smooth_y, self._pen(2, 1.0))
+        elif few:
+            _set_line(self._raw, _EMPTY, _EMPTY, self._pen(1, 1.0))
+            _set_line(self._line, drawing.x, drawing.y, self._pen(1.5 if evaluation else 2, 1.0))
+        else:
+            _set_line(self._raw, drawing.x, drawing.y, self._pen(1, 1.0, dash=False))
+            _set_line(self._line, _EMPTY, _EMPTY, self._pen(2, 1.0))
+        symbols = finite if evaluation and few else _alone(finite)
+        self._set_symbols(drawing.x[symbols], drawing.y[symbols])
+        self._set_edge(drawing, frame, clip)
+
+    def _pen(self, width: float, alpha: float, *, dash: bool = True) -> QPen:
+        color = QColor(self.style.color)
+        color.setAlphaF(alpha)
+        pen = QPen(color, width)
+        pen.setCosmetic(True)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        if dash and self.style.dash in _DASHES:
+            pen.setDashPattern(_DASHES[self.style.dash])
+            pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        return pen
+
+    def _set_symbols(self, x: Floats, y: Floats) -> None:
+        if not len(x):
+            if len(self._symbols.data):
+                self._symbols.clear()
+            return
+        evaluation = self.style.kind == "evaluation"
+        outline = QPen(self._panel, 1.5)
+        outline.setCosmetic(True)
+        self._symbols.setData(
+            x=x,
+            y=y,
+            symbol="d" if evaluation else "o",
+            size=11 if evaluation else 7,
+            brush=QColor(self.style.color),
+            pen=outline,
+        )
+
+    def _set_edge(self, drawing: Drawing, frame: Frame, clip: bool) -> None:
+        """Mark on the top and bottom edge what cannot stand inside: NaN, infinities, zeros on a log scale, outliers."""
+        bad_x, bad_values = drawing.not_finite
+        groups = [
+            (bad_x[np.isnan(bad_values)], False, "x", FAILURE),
+            (bad_x[np.isposinf(bad_values)], True, "t1", FAILURE),
+            (bad_x[np.isneginf(bad_values)], False, "t", FAILURE),
+            (drawing.not_positive, False, "t", self.style.color),
+        ]
+        if clip:
+            groups.append((drawing.x[drawing.y > frame.y_to], True, "t1", self.style.color))
+            groups.append((drawing.x[drawing.y < frame.y_from], False, "t", self.style.color))
+        spots: list[dict[str, object]] = []
+        for x, top, symbol, color in groups:
+            y = frame.edge(top)
+            columns = max(1, frame.width // 6)
+            spots += [
+                {"pos": (at, y), "symbol": symbol, "brush": QColor(color), "pen": None, "size": 8}
+                for at in one_per_column(x, frame.x_from, frame.x_to, columns)
+            ]
+        if spots or len(self._edge.data):
+            self._edge.setData(spots)
+
+
+def _set_line(item: pg.PlotCurveItem, x: Floats, y: Floats, pen: QPen) -> None:
+    if not len(x) and (item.xData is None or not len(item.xData)):
+        return
+    gaps = bool(len(y)) and not np.isfinite(y).all()
+    item.setData(x, y, pen=pen, connect="finite" if gaps else "all", skipFiniteCheck=not gaps)
+
+
+def _alone(finite: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Points without a neighbor to draw a line to."""
+    padded = np.concatenate(([False], finite, [False]))
+    return padded[1:-1] & ~padded[:-2] & ~padded[2:]

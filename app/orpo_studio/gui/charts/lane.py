@@ -1,0 +1,184 @@
+"""One y axis with its curves, marks and crosshair line; the lanes of a chart stand above each other."""
+
+import numpy as np
+import pyqtgraph as pg
+from pyqtgraph.GraphicsScene.mouseEvents import HoverEvent, MouseClickEvent, MouseDragEvent
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QBrush, QColor, QFont, QPen
+from PySide6.QtWidgets import QGraphicsSimpleTextItem
+
+from orpo_studio.gui.charts.axis import VerticalAxis
+from orpo_studio.gui.charts.curve import Curve, Frame
+from orpo_studio.gui.charts.limits import fit
+from orpo_studio.gui.charts.series import Series
+from orpo_studio.gui.charts.style import (
+    ATTENTION,
+    FAILURE,
+    TUNED,
+    ChartColors,
+    CurveStyle,
+    LaneStyle,
+    Mark,
+    ViewOptions,
+)
+
+_MARK_COLORS = {"evaluation": TUNED, "back-off": ATTENTION, "warning": ATTENTION, "failure": FAILURE}
+_MARK_SYMBOLS = {"checkpoint": "s", "evaluation": "d", "back-off": "t", "warning": "t1", "failure": "x"}
+
+
+class LaneView(pg.ViewBox):
+    """A view box in which wheel and drag move along x; on the y axis they move along y."""
+
+    panned = Signal(bool)
+    """The person moved the view; True when along x."""
+    hovered = Signal(object)
+    """The x under the pointer, or None when it left."""
+    menu_requested = Signal(QPointF)
+
+    def __init__(self) -> None:
+        super().__init__(enableMenu=False, defaultPadding=0.0)
+        self.disableAutoRange()
+        self.setAcceptHoverEvents(True)
+
+    def wheelEvent(self, ev: object, axis: int | None = None) -> None:
+        """Zoom."""
+        super().wheelEvent(ev, axis=0 if axis is None else axis)
+        self.panned.emit(axis != 1)
+
+    def mouseDragEvent(self, ev: MouseDragEvent, axis: int | None = None) -> None:
+        """Pan."""
+        if ev.button() == Qt.MouseButton.RightButton:
+            ev.ignore()
+            return
+        super().mouseDragEvent(ev, axis=0 if axis is None else axis)
+        self.panned.emit(axis != 1)
+
+    def mouseClickEvent(self, ev: MouseClickEvent) -> None:
+        """Open the chart's menu on the right button."""
+        if ev.button() == Qt.MouseButton.RightButton:
+            ev.accept()
+            self.menu_requested.emit(ev.screenPos())
+
+    def hoverEvent(self, ev: HoverEvent) -> None:
+        """Tell where the pointer is."""
+        self.hovered.emit(None if ev.isExit() else self.mapToView(ev.pos()).x())
+
+
+class Lane:
+    """Curves that share a y axis."""
+
+    def __init__(self, style: LaneStyle) -> None:
+        self.style = style
+        self.view = LaneView()
+        self.axis = VerticalAxis(percent=style.percent)
+        self.axis.linkToView(self.view)
+        self.axis.setWidth(52)
+        self.axis.setGrid(255)
+        self.curves: list[Curve] = []
+        self.follows_y = True
+        self._caption = QGraphicsSimpleTextItem(style.label, self.view)
+        self._caption.setPos(8, 3)
+        self._caption.setZValue(100)
+        self._crosshair = pg.PlotCurveItem()
+        self._readings = pg.ScatterPlotItem(pxMode=True)
+        self._crosshair.setZValue(30)
+        self._readings.setZValue(31)
+        for item in (self._crosshair, self._readings):
+            self.view.addItem(item, ignoreBounds=True)
+        self._mark_lines: dict[str, pg.PlotCurveItem] = {}
+        self._mark_symbols = pg.ScatterPlotItem(pxMode=True)
+        self._mark_symbols.setZValue(5)
+        self.view.addItem(self._mark_symbols, ignoreBounds=True)
+        self._colors: ChartColors | None = None
+        self._log = False
+
+    def add_curve(self, style: CurveStyle, series: Series) -> Curve:
+        """Add a curve."""
+        curve = Curve(style, series, self.view)
+        if self._colors is not None:
+            curve.set_theme(self._colors)
+        self.curves.append(curve)
+        return curve
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is something to give room to."""
+        return any(c.shown and (len(c.series) or not c.style.optional) for c in self.curves)
+
+    def set_theme(self, colors: ChartColors, font: QFont) -> None:
+        """Take over colors and the caption font."""
+        self._colors = colors
+        self.axis.set_theme(colors, font)
+        self._caption.setBrush(QBrush(QColor(colors.muted)))
+        self._caption.setFont(font)
+        pen = QPen(QColor(colors.muted), 1)
+        pen.setCosmetic(True)
+        self._crosshair.setPen(pen)
+        for curve in self.curves:
+            curve.set_theme(colors)
+
+    def refresh(self, x_from: float, x_to: float, options: ViewOptions, marks: list[Mark]) -> None:
+        """Draw what the view shows, and fit y to it unless the person moved y."""
+        self._log = options.log and not self.style.signed
+        if self._log != options.log:
+            options = ViewOptions(options.axis, options.smoothing, log=False, clip=options.clip)
+        self.axis.set_log(self._log)
+        width, height = max(16, int(self.view.width())), max(16, int(self.view.height()))
+        shown = [curve for curve in self.curves if curve.shown and len(curve.series)]
+        drawings = [curve.gather(x_from, x_to, width, options) for curve in shown]
+        if self.follows_y and drawings:
+            values = np.concatenate([drawing.in_range(x_from, x_to) for drawing in drawings])
+            limits = fit(values, clip=options.clip, log=self._log)
+            if limits is not None:
+                self.view.setYRange(*limits, padding=0)
+        y_from, y_to = self.view.viewRange()[1]
+        frame = Frame(x_from, x_to, y_from, y_to, width, height)
+        for curve in self.curves:
+            if curve not in shown:
+                curve.clear()
+        for curve, drawing in zip(shown, drawings, strict=True):
+            curve.draw(drawing, frame, clip=options.clip and self.follows_y)
+        self._draw_marks(marks, options, frame)
+
+    def set_crosshair(self, x: float | None, readings: list[tuple[float, float, str]]) -> None:
+        """Draw the line at x, and a dot on each value (x, y, color) read there."""
+        if x is None:
+            self._crosshair.setData([], [])
+            self._readings.clear()
+            return
+        y_from, y_to = self.view.viewRange()[1]
+        self._crosshair.setData([x, x], [y_from, y_to])
+        points = [(at, np.log10(y) if self._log else y, color) for at, y, color in readings if y > 0 or not self._log]
+        outline = pg.mkPen(self._colors.panel if self._colors else "w", width=1.5)
+        self._readings.setData([{"pos": (at, y), "brush": QColor(c), "size": 9, "pen": outline} for at, y, c in points])
+
+    def _draw_marks(self, marks: list[Mark], options: ViewOptions, frame: Frame) -> None:
+        visible = [mark for mark in marks if frame.x_from <= mark.at(options.axis) <= frame.x_to]
+        muted = self._colors.muted if self._colors else "#808080"
+        kinds = {mark.kind for mark in visible}
+        for kind in kinds | self._mark_lines.keys():
+            line = self._mark_lines.get(kind)
+            if line is None:
+                line = self._mark_lines[kind] = pg.PlotCurveItem(connect="pairs")
+                line.setZValue(4)
+                self.view.addItem(line, ignoreBounds=True)
+            x = np.repeat([mark.at(options.axis) for mark in visible if mark.kind == kind], 2)
+            y = np.tile([frame.y_from, frame.y_to], len(x) // 2)
+            color = QColor(_MARK_COLORS.get(kind, muted))
+            color.setAlphaF(0.45)
+            pen = QPen(color, 1, Qt.PenStyle.DashLine if kind == "evaluation" else Qt.PenStyle.SolidLine)
+            pen.setCosmetic(True)
+            line.setData(x, y, pen=pen, connect="pairs")
+        if visible or len(self._mark_symbols.data):
+            self._mark_symbols.setData(
+                [
+                    {
+                        "pos": (mark.at(options.axis), frame.edge(top=True)),
+                        "symbol": _MARK_SYMBOLS[mark.kind],
+                        "brush": QColor(_MARK_COLORS.get(mark.kind, muted)),
+                        "pen": None,
+                        "size": 7,
+                    }
+                    for mark in visible
+                ]
+            )

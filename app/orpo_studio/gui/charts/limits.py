@@ -1,0 +1,40 @@
+"""Which stretch of y a lane shows."""
+
+import numpy as np
+
+from orpo_studio.gui.charts.timeline import Floats
+
+_PADDING = 0.08
+_ENOUGH_TO_CLIP = 8
+
+
+def fit(values: Floats, *, clip: bool, log: bool) -> tuple[float, float] | None:
+    """Return the y range that shows all values, or with `clip` all but rare outliers; None without values.
+
+    Outliers are what lies further from the middle nine tenths than half their spread: with sixty points
+    one or two spikes, and never the ordinary noise of a loss.
+    """
+    if not len(values):
+        return None
+    low, high = float(values.min()), float(values.max())
+    smallest = low
+    if clip and len(values) >= _ENOUGH_TO_CLIP:
+        bottom, top = (float(q) for q in np.quantile(values, (0.05, 0.95)))
+        reach = (top - bottom) / 2 or abs(top) / 10
+        low, high = max(low, bottom - reach), min(high, top + reach)
+    span = high - low
+    around_one_value = 0.5 if log else abs(high) / 10 or 0.5
+    margin = span * _PADDING if span > abs(high) * 1e-9 else around_one_value
+    bottom = low - margin
+    if not log and smallest >= 0 and bottom < 0 and span > 0:
+        bottom = -span * 0.03
+    return bottom, high + margin
+
+
+def one_per_column(x: Floats, x_from: float, x_to: float, columns: int) -> Floats:
+    """Keep one x of each pixel column, for markers on the edge."""
+    if not len(x) or x_to <= x_from:
+        return x[:1]
+    column = np.floor((x - x_from) / (x_to - x_from) * columns)
+    kept: Floats = x[np.unique(column, return_index=True)[1]]
+    return kept

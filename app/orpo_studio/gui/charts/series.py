@@ -1,0 +1,221 @@
+"""One metric of one run: every value is kept, and any view of it costs about the same."""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from orpo_studio.gui.charts.pyramid import FACTOR, Indices, Pyramid
+from orpo_studio.gui.charts.smoothing import exponential, memory
+from orpo_studio.gui.charts.timeline import X_AXES, Floats, GrowingArray, Timeline, XAxis
+
+# A run that was resumed goes back in its steps; each stretch that does not go back is a leg and is drawn
+# as a line of its own. More legs than this in one series are no resumed run but a jumble: see `_jumble`.
+_MAX_LEGS = 32
+_TREND_REACH = 50
+
+
+class Sample(NamedTuple):
+    """One logged value and its place."""
+
+    step: float
+    epoch: float
+    seconds: float
+    value: float
+
+
+class _Legs:
+    """The stretches of a series along one axis in which x does not go back."""
+
+    def __init__(self) -> None:
+        self.starts: list[int] = []
+        self.seen = 0
+
+
+class Series:
+    """Append-only values of one metric, with their places in a `Timeline`.
+
+    Memory: 17.3 bytes a value (float64 value, int32 row, pyramid) and a share in the timeline's 24 bytes a row.
+    """
+
+    def __init__(self, timeline: Timeline | None = None) -> None:
+        self.timeline = timeline if timeline is not None else Timeline()
+        self._rows = GrowingArray(np.int32)
+        self._values = GrowingArray(np.float64)
+        self._bad = GrowingArray(np.int32)
+        self._pyramid = Pyramid(self._values)
+        self._legs = {axis: _Legs() for axis in X_AXES}
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @property
+    def last_row(self) -> int:
+        """The timeline row of the newest value, -1 before the first."""
+        return int(self._rows.values[-1]) if len(self._rows) else -1
+
+    @property
+    def rows(self) -> Indices:
+        """The timeline row of each value, ascending."""
+        rows: Indices = self._rows.values
+        return rows
+
+    @property
+    def values(self) -> Floats:
+        """Every value, in the order of arrival."""
+        values: Floats = self._values.values
+        return values
+
+    def append(self, step: float, epoch: float, seconds: float, value: float) -> None:
+        """Add one value at one place."""
+        row = self.timeline.row(step, epoch, seconds, after=self.last_row)
+        self.extend(np.array([row], np.int32), np.array([value]))
+
+    def extend(self, rows: Indices, values: Floats) -> None:
+        """Add values at rows of the timeline; rows ascend and are later than those already here."""
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            self._bad.extend(bad + len(self))
+        self._rows.extend(rows)
+        self._values.extend(values)
+
+    def sample(self, position: int) -> Sample:
+        """Return the value at a position of arrival, with its place."""
+        row = self._rows.values[position]
+        step, epoch, seconds = (float(self.timeline.column(axis)[row]) for axis in X_AXES)
+        return Sample(step, epoch, seconds, float(self._values.values[position]))
+
+    def view(self, axis: XAxis, x_from: float, x_to: float, columns: int) -> tuple[Floats, Floats]:
+        """Points to draw between two x: every minimum and maximum, at most about two a pixel column and leg.
+
+        One point beyond each end is added so that the line runs to the edge. Legs, and values that are not
+        finite, leave a NaN between. A view without gaps is as cheap for a million points as for a thousand.
+        """
+        if self._is_jumble(axis):
+            return self._jumble(axis, x_from, x_to, columns)
+        self._pyramid.catch_up()
+        xs: list[Floats] = []
+        ys: list[Floats] = []
+        gap = np.array([math.nan])
+        for start, first, last, stop in self._visible_legs(axis, x_from, x_to):
+            chosen = self._pyramid.select(first, last, columns)
+            before = [first - 1] if first > start else []
+            after = [last] if last < stop else []
+            positions = np.concatenate((before, chosen, after)).astype(np.int64)
+            if not len(positions):
+                continue
+            xs += [self._x(axis)[self._rows.values[positions]], gap]
+            ys += [self._values.values[positions], gap]
+        if not xs:
+            return np.empty(0), np.empty(0)
+        y = np.concatenate(ys[:-1])
+        y[~np.isfinite(y)] = math.nan
+        return np.concatenate(xs[:-1]), y
+
+    def smoothed(
+        self, axis: XAxis, x_from: float, x_to: float, weight: float, points: int = 300
+    ) -> tuple[Floats, Floats]:
+        """Bias-corrected exponential average at the resolution of the view, at most `points` a leg.
+
+        While the view holds no more than `points` values this is the average over the values themselves;
+        beyond that it is the average over means of 4, 16, 64, … values, aligned so that it does not
+        flicker as values arrive. Before the view as much is read as the weight remembers.
+        """
+        if self._is_jumble(axis):
+            return np.empty(0), np.empty(0)
+        self._pyramid.catch_up()
+        xs: list[Floats] = []
+        ys: list[Floats] = []
+        gap = np.array([math.nan])
+        for start, first, last, stop in self._visible_legs(axis, x_from, x_to):
+            begin, end = max(start, first - 1), min(stop, last + 1)
+            if begin == end:
+                continue
+            level = max(0, math.ceil(math.log((end - begin) / points, FACTOR)))
+            size = FACTOR**level
+            first_block, last_block = begin // size, -(-end // size)
+            context = max(0, first_block - memory(weight))
+            averages = exponential(self._pyramid.means(level, context, last_block), weight)
+            ends = np.minimum(np.arange(first_block + 1, last_block + 1) * size, end) - 1
+            xs += [self._x(axis)[self._rows.values[ends]], gap]
+            ys += [averages[first_block - context :], gap]
+        if not xs:
+            return np.empty(0), np.empty(0)
+        return np.concatenate(xs[:-1]), np.concatenate(ys[:-1])
+
+    def non_finite(self, axis: XAxis, x_from: float, x_to: float) -> tuple[Floats, Floats]:
+        """Return x and value (NaN, inf or -inf) of what cannot stand on a y axis."""
+        x = self._x(axis)[self._rows.values[self._bad.values]]
+        inside = (x >= x_from) & (x <= x_to)
+        return x[inside], self._values.values[self._bad.values[inside]]
+
+    def nearest(self, axis: XAxis, x: float) -> int | None:
+        """Position of the value nearest to x, in the newest leg that reaches x; None while there is no value."""
+        legs = self._catch_up(axis)
+        best, best_distance = None, math.inf
+        stop = len(self)
+        for start in reversed(legs.starts[-_MAX_LEGS:]):
+            after = bisect_left(range(stop), x, lo=start, key=lambda i: self._at(axis, i))
+            for position in (after, after - 1):
+                if start <= position < stop and abs(self._at(axis, position) - x) < best_distance:
+                    best, best_distance = position, abs(self._at(axis, position) - x)
+            if start < after < stop:
+                break
+            stop = start
+        return best
+
+    def trend(self) -> float | None:
+        """Change between the mean of the last tenth (at most 50 values) and of as many before; None if too few."""
+        reach = min(_TREND_REACH, max(1, len(self) // 10))
+        recent, before = self.values[-reach:], self.values[-2 * reach : -reach]
+        recent, before = recent[np.isfinite(recent)], before[np.isfinite(before)]
+        if not len(recent) or not len(before):
+            return None
+        return float(recent.mean() - before.mean())
+
+    def _x(self, axis: XAxis) -> Floats:
+        return self.timeline.column(axis)
+
+    def _at(self, axis: XAxis, position: int) -> float:
+        return float(self._x(axis)[self._rows.values[position]])
+
+    def _catch_up(self, axis: XAxis) -> _Legs:
+        legs = self._legs[axis]
+        if legs.seen < len(self):
+            x = self._x(axis)[self._rows.values[max(0, legs.seen - 1) :]]
+            backwards = np.flatnonzero(np.diff(x) < 0) + 1 + max(0, legs.seen - 1)
+            if not legs.starts:
+                legs.starts.append(0)
+            legs.starts.extend(backwards.tolist())
+            legs.seen = len(self)
+        return legs
+
+    def _visible_legs(self, axis: XAxis, x_from: float, x_to: float) -> Iterator[tuple[int, int, int, int]]:
+        """For each leg that meets the view: its start, the first and last (exclusive) inside, its stop."""
+        starts = self._catch_up(axis).starts
+        if not starts:
+            return
+        for start, stop in zip(starts, [*starts[1:], len(self)], strict=True):
+            if self._at(axis, stop - 1) < x_from or self._at(axis, start) > x_to:
+                continue
+            first = bisect_left(range(stop), x_from, lo=start, key=lambda i: self._at(axis, i))
+            last = bisect_right(range(stop), x_to, lo=first, key=lambda i: self._at(axis, i))
+            yield start, first, last, stop
+
+    def _is_jumble(self, axis: XAxis) -> bool:
+        return len(self._catch_up(axis).starts) > _MAX_LEGS
+
+    def _jumble(self, axis: XAxis, x_from: float, x_to: float, columns: int) -> tuple[Floats, Floats]:
+        """View of values whose x goes back and forth: sorted by x first, at the cost of a look at each."""
+        x = self._x(axis)[self._rows.values]
+        y = self._values.values
+        inside = np.flatnonzero((x >= x_from) & (x <= x_to) & np.isfinite(y))
+        inside = inside[np.argsort(x[inside], kind="stable")]
+        ordered = GrowingArray(np.float64)
+        ordered.extend(y[inside])
+        pyramid = Pyramid(ordered)
+        pyramid.catch_up()
+        chosen = inside[pyramid.select(0, len(inside), columns)]
+        return x[chosen], y[chosen]
