@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,7 @@ Cancel = Callable[[], bool]
 _SAMPLE = 200
 _CHECK_EVERY = 256
 _BLOCK = 1 << 20
+_DAY = 86_400.0
 
 
 def convert(
@@ -140,19 +142,34 @@ def _never() -> bool:
 def _staged(folder: Path) -> Iterator[Path]:
     """Give a folder beside the one to write, and put it in its place when all went well."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_left_behind(folder)
     stage = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
     stage.mkdir()
     try:
         yield stage
-        if folder.exists():
-            old = folder.with_name(f"{stage.name}.old")
-            folder.rename(old)
-            stage.rename(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            stage.rename(folder)
+        _put_in_place(stage, folder)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _put_in_place(stage: Path, folder: Path) -> None:
+    old = stage.with_name(f"{stage.name}.old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        stage.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+        # another process has just written the same: its folder serves as well
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove_left_behind(folder: Path) -> None:
+    """Remove what a conversion left that was killed a day ago or earlier."""
+    for left in folder.parent.glob(f".{folder.name}.*"):
+        if time.time() - left.stat().st_mtime > _DAY:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @dataclass(slots=True)
@@ -200,29 +217,31 @@ class _Conversion:
             held_out,
             self._stage / PAIRS,
             self._stage / PAIRS_TO_VIEW,
-            self._check,
+            lambda rows: self._tell(0.7 + 0.3 * rows / sum(len(file.keys) for file in files)),
         )
         for file in files:
             file.pairs.unlink()
         self._write_summary(files, *counts)
         self._progress(1.0)
 
-    def _check(self) -> None:
+    def _tell(self, share: float) -> None:
         if self._cancel():
             raise ConversionCancelled
+        self._progress(share)
 
     def _read(self, source: Path, set_aside: TextIO, taken: frozenset[int], part: tuple[float, float]) -> _File:
         from orpo_studio.data.pair_files import PairWriter
 
         start, end = part
-        rows = read_rows(source, lambda share: self._progress(start + share * (end - start)))
+        shares = [start]
+        rows = read_rows(source, lambda share: shares.append(start + share * (end - start)))
         sample = list(islice(rows, _SAMPLE))
         recognition = _recognize(source, sample)
         read = _File(self._stage / f"{uuid4().hex}.arrow", recognition)
         with PairWriter(read.pairs) as writer:
             for number, row in chain(sample, rows):
                 if read.rows_in % _CHECK_EVERY == 0:
-                    self._check()
+                    self._tell(shares[-1])
                 read.rows_in += 1
                 try:
                     pair = _to_pair(recognition, number, row)
@@ -303,4 +322,7 @@ def _to_pair(recognition: Recognition, number: int, row: Mapping[str, object] | 
 def _excerpt(row: Mapping[str, object] | Unreadable) -> str:
     if isinstance(row, Unreadable):
         return row.excerpt
-    return json.dumps(row, ensure_ascii=False, default=repr)[:EXCERPT]
+    try:
+        return json.dumps(row, ensure_ascii=False, skipkeys=True, default=repr)[:EXCERPT]
+    except RecursionError:
+        return "(nested too deeply to be shown)"

@@ -66,8 +66,7 @@ def _row(header: list[str], record: list[str]) -> dict[str, object] | Unreadable
 
 def _cell(cell: str) -> object:
     """Return messages where a cell holds them, as JSON or as Python prints them, else the text."""
-    start = cell.lstrip()[:64]
-    if not (start.startswith("{") or (start.startswith("[") and "{" in start)):
+    if not cell.lstrip().startswith(("{", "[")) or not ("role" in cell or "from" in cell):
         return cell
     for parse in (json.loads, ast.literal_eval):
         try:

@@ -104,7 +104,7 @@ def _object_rows(stream: "_Stream") -> Iterator[object]:
     fields: dict[str, object] = {}
     found_rows = False
     while stream.peek() != "}":
-        key = stream.value()
+        key = stream.key()
         stream.take(":")
         if stream.peek() == "[":
             elements = _array(stream)
@@ -114,9 +114,9 @@ def _object_rows(stream: "_Stream") -> Iterator[object]:
                 yield first
                 yield from elements
             else:
-                fields[str(key)] = [] if first is None else [first, *elements]
+                fields[key] = [] if first is None else [first, *elements]
         else:
-            fields[str(key)] = stream.value()
+            fields[key] = stream.value()
         if stream.peek() != "}":
             stream.take(",")
     stream.take("}")
@@ -181,6 +181,17 @@ class _Stream:
                     self._position = end
                     return cast("object", value)
             self._read_more()
+
+    def key(self) -> str:
+        """Return the name of the next field.
+
+        Raises:
+            DataProblem: something else comes next.
+        """
+        value = self.value()
+        if not isinstance(value, str):
+            raise self._problem("a field has no name")
+        return value
 
     def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
         if len(self._buffer) - self._position > _LARGEST_VALUE:

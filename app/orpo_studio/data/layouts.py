@@ -230,10 +230,15 @@ def recognize(sample: Sequence[Row]) -> Recognition:
     raise DataProblem(
         "missing-columns",
         "The columns of a preference pair are not in this file.",
-        detail=f"Found: {', '.join(columns[:20]) or 'none'}. Missing: {_missing(columns)}.",
+        detail=f"Found: {_listed(columns) or 'none'}. Missing: {_missing(columns)}.",
         hint="A row needs a prompt, a chosen and a rejected answer; or chosen and rejected as whole conversations; or "
         "conversations with chosen and rejected. Rename the columns, or choose another file.",
     )
+
+
+def _listed(columns: Sequence[str]) -> str:
+    words = ", ".join(column[:60] for column in columns[:20])
+    return words.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _missing(columns: Sequence[str]) -> str:

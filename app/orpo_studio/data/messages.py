@@ -85,10 +85,8 @@ def _from_mapping(value: object, field: str) -> Message:
         raise RowProblem(
             Reason.NOT_TEXT, f"{field} holds {_kind(value)} where a message with a role and a content should be."
         )
-    if "role" in value and "content" in value:
-        name, content = value["role"], value["content"]
-    else:
-        name, content = value["from"], value["value"]
+    role_key, content_key = ("role", "content") if value.get("role") is not None else ("from", "value")
+    name, content = value.get(role_key), value.get(content_key)
     role = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
     if role is None:
         raise RowProblem(Reason.ROLES, f"{field} has a turn by {str(name)[:40]!r}, a role that is not known.")

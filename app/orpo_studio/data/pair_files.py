@@ -64,7 +64,7 @@ def write_split(
     held_out: frozenset[int],
     parquet: Path,
     arrow: Path,
-    check: Callable[[], None],
+    written: Callable[[int], None],
 ) -> tuple[int, int]:
     """Write the pairs of all files, training rows first, with the side of the split that each is on.
 
@@ -73,12 +73,12 @@ def write_split(
         held_out: keys of the prompts held out.
         parquet: the file to train on.
         arrow: the same, to look at.
-        check: called between batches; may raise to stop.
+        written: told how many rows are written, batch by batch; may raise to stop.
 
     Returns:
         How many rows are to train on and how many are held out.
     """
-    counts = []
+    counts: list[int] = []
     with (
         pq.ParquetWriter(str(parquet), SPLIT_SCHEMA, compression="zstd") as to_train,
         pa.ipc.new_file(str(arrow), SPLIT_SCHEMA) as to_view,
@@ -87,12 +87,12 @@ def write_split(
             count = 0
             for path, keys in files:
                 for batch in _side(path, keys, held_out, held=split == "held_out"):
-                    check()
                     labelled = batch.append_column("split", pa.array([split] * batch.num_rows, pa.string()))
                     labelled = labelled.cast(SPLIT_SCHEMA)
                     to_train.write_batch(labelled)
                     to_view.write_batch(labelled)
                     count += batch.num_rows
+                    written(sum(counts) + count)
             counts.append(count)
     return counts[0], counts[1]
 

@@ -170,6 +170,8 @@ def _json_form(head: bytes, named: str | None) -> str | None:
     if not start.startswith("{"):
         return named
     line, _, rest = start.partition("\n")
+    if line.strip() == "{":
+        return "json"  # one object over several lines, whatever the name says
     if is_json_object(line) and rest.strip():
         return "jsonl"
     return named or "json"

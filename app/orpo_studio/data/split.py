@@ -28,7 +28,7 @@ def held_out_count(held_out: float, kept: int) -> int:
     """
     if isinstance(held_out, float) and 0 < held_out < 1:
         return max(1, round(held_out * kept))
-    if held_out < 0 or held_out != int(held_out):
+    if not (held_out >= 0 and (isinstance(held_out, int) or held_out == 0)):
         raise DataProblem(
             "held-out-size",
             "The size of the held-out part makes no sense.",
