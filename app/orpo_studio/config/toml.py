@@ -63,11 +63,11 @@ def read_values(text: str, origin: str) -> dict[str, Any]:
     return values
 
 
-def read_spec(path: Path, *, to_start: bool = True) -> RunSpec:
-    """Read a specification file.
+def load_values(path: Path) -> dict[str, Any]:
+    """Read a specification file as nested values, migrated but not checked.
 
     Raises:
-        SpecError: it cannot be read or is not valid; the message lists every problem.
+        SpecError: it cannot be read, or is no TOML.
         NewerSchemaError: it was written by a newer version.
     """
     try:
@@ -78,7 +78,17 @@ def read_spec(path: Path, *, to_start: bool = True) -> RunSpec:
         raise SpecError(f"{path} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
         raise SpecError(f"{path} is not a text file in UTF-8.") from None
-    checked = check(read_values(text, str(path)), to_start=to_start)
+    return read_values(text, str(path))
+
+
+def read_spec(path: Path, *, to_start: bool = True) -> RunSpec:
+    """Read a specification file.
+
+    Raises:
+        SpecError: it cannot be read or is not valid; the message lists every problem.
+        NewerSchemaError: it was written by a newer version.
+    """
+    checked = check(load_values(path), to_start=to_start)
     if checked.spec is None:
         lines = "\n".join(f"  {issue.name}: {issue.message}" for issue in checked.errors)
         raise SpecError(f"{path} cannot be used:\n{lines}", checked.errors)

@@ -1,0 +1,55 @@
+"""``orpo-studio export``: write the adapter or the merged model, checked after it is written."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from orpo_studio.cli.follow import work
+from orpo_studio.cli.output import Output
+from orpo_studio.cli.results import require_result
+from orpo_studio.cli.words import CommandError, ErrorWords, figure, size
+from orpo_studio.paths import default_workspace
+from orpo_studio.runs import Job, RunFolder, find_run
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Do it; returns the exit code."""
+    folder = find_run(arguments.workspace or default_workspace(), arguments.run)
+    folder.read_spec()
+    kind = "adapter" if arguments.adapter is not None else "merged"
+    target: Path = getattr(arguments, kind)
+    require_result(folder)
+    _require_free(target)
+    result = export(folder, kind, target, output)
+    output.result(result)
+    return 0
+
+
+def export(folder: RunFolder, kind: str, target: Path, output: Output) -> dict[str, Any]:
+    """Export a run into a folder and return the result for a program.
+
+    Raises:
+        CommandError: it failed, in words.
+    """
+    seen = work(folder, Job.EXPORT, output, kind=kind, target=str(target))
+    result: dict[str, Any] = {"run": folder.id, "kind": kind, kind: target}
+    if seen.export is not None:
+        result |= {"size_bytes": seen.export.size_bytes, "proof": seen.export.proof}
+        output.say(f"{'Adapter' if kind == 'adapter' else 'Merged model'}: {target} ({size(seen.export.size_bytes)})")
+        for name, value in seen.export.proof.items():
+            output.say(f"  {name.replace('_', ' ')}: {figure(value)}")
+    return result
+
+
+def _require_free(target: Path) -> None:
+    """Refuse a target that holds something already, before minutes are spent on it."""
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    if target.exists():
+        words = ErrorWords(
+            "target-exists",
+            "There is something at the target already.",
+            f"{target} is {'a folder that is not empty' if target.is_dir() else 'a file'}.",
+            "Name a new or an empty folder.",
+        )
+        raise CommandError(words)

@@ -1,0 +1,219 @@
+"""Following a run or a job to its end from the events, and what Ctrl+C means meanwhile."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from orpo_studio.cli.output import Output
+from orpo_studio.cli.progress import Progress, progress_for
+from orpo_studio.cli.words import CommandError, ErrorWords
+from orpo_studio.events import (
+    AnyEvent,
+    EvaluationFinished,
+    EventTail,
+    ExportFinished,
+    JobEnded,
+    JobStarted,
+    Problem,
+    RunEnded,
+    RunLaunched,
+    RunState,
+    SampleAnswer,
+)
+from orpo_studio.runs import Job, RunFolder, ask, is_held, launch, mark_lost
+from orpo_studio.runs.ending import Ending, explain_end, explain_silence
+
+POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 3.0
+"""How long a supervisor started a moment ago by somebody else may take until it shows."""
+LEAVE_SECONDS = 60.0
+"""How long the processes may take to leave after the end was said."""
+
+
+@dataclass(slots=True)
+class Followed:
+    """What was seen of one run or job.
+
+    Attributes:
+        state: all events of the run added up.
+        end: the event that ended it; None when it was left going.
+        error: the last error said since its start.
+        samples, evaluation, export: what it brought since its start.
+        interrupts: how often Ctrl+C was pressed.
+    """
+
+    state: RunState = field(default_factory=RunState)
+    end: RunEnded | JobEnded | None = None
+    error: Problem | None = None
+    samples: list[SampleAnswer] = field(default_factory=list)
+    evaluation: EvaluationFinished | None = None
+    export: ExportFinished | None = None
+    interrupts: int = 0
+
+    def apply(self, event: AnyEvent) -> None:
+        """Take in the next event."""
+        self.state.apply(event)
+        match event:
+            case RunLaunched() | JobStarted():
+                self.end, self.error, self.samples = None, None, []
+                self.evaluation, self.export = None, None
+            case RunEnded() | JobEnded():
+                self.end = event
+            case Problem(severity="error"):
+                self.error = event
+            case SampleAnswer():
+                self.samples.append(event)
+            case EvaluationFinished():
+                self.evaluation = event
+            case ExportFinished():
+                self.export = event
+
+
+def work(folder: RunFolder, job: Job, output: Output, **request: Any) -> Followed:
+    """Start a job on a run and follow it to its end.
+
+    The first Ctrl+C asks it to stop and save; the second leaves it going in the background.
+
+    Raises:
+        RunFolderError: it could not be started.
+        CommandError: it failed, or was stopped or left by Ctrl+C; in words.
+    """
+    tail, seen = EventTail(folder.events_file), Followed()
+    for event in _all_new(tail):
+        seen.apply(event)
+    seen.end = None
+    process = launch(folder, job, **request)
+    with progress_for(output, folder, seen.state) as progress:
+        _follow(folder, tail, seen, progress, process, on_interrupt="stop")
+    _raise_unless_done(folder, seen)
+    return seen
+
+
+def watch(folder: RunFolder, output: Output) -> Followed:
+    """Follow whatever goes on in a run until it ends; Ctrl+C leaves it alone.
+
+    Raises:
+        CommandError: it failed, or was never started; in words.
+    """
+    _await_start(folder)
+    tail, seen = EventTail(folder.events_file), Followed()
+    for event in _all_new(tail):
+        seen.apply(event)
+    with progress_for(output, folder, seen.state) as progress:
+        _follow(folder, tail, seen, progress, None, on_interrupt="leave")
+    if seen.end is not None:
+        _raise_unless_done(folder, seen)
+    return seen
+
+
+def _follow(
+    folder: RunFolder,
+    tail: EventTail,
+    seen: Followed,
+    progress: Progress,
+    process: subprocess.Popen[bytes] | None,
+    *,
+    on_interrupt: Literal["stop", "leave"],
+) -> None:
+    with _counted_interrupts() as interrupts:
+        while True:
+            alive = process.poll() is None if process else is_held(folder.lock_file)
+            new = _all_new(tail)  # after the look at the process: what it said last is never missed
+            for event in new:
+                seen.apply(event)
+            progress.update(new, seen.state)
+            if seen.end is not None and not (process is None and _goes_on(seen, alive=alive)):
+                break
+            if not alive and not new and not mark_lost(folder):
+                break
+            if len(interrupts) > seen.interrupts:
+                seen.interrupts = len(interrupts)
+                if on_interrupt == "leave" or seen.interrupts > 1:
+                    return
+                ask(folder, "stop")
+                progress.note(
+                    "Stopping after this step, then saving. Press Ctrl+C again to leave it going in the background."
+                )
+            time.sleep(POLL_SECONDS)
+    if process is not None:
+        _await_exit(process)
+
+
+def _goes_on(seen: Followed, *, alive: bool) -> bool:
+    """Tell whether a run that is watched has something under way although an older end was read."""
+    return alive and (bool(seen.state.job) or seen.state.ended is None)
+
+
+def _all_new(tail: EventTail) -> list[AnyEvent]:
+    found: list[AnyEvent] = []
+    before = -1
+    while tail.offset != before:
+        before = tail.offset
+        found += tail.poll()
+    return found
+
+
+def _await_start(folder: RunFolder) -> None:
+    """Give a supervisor that somebody has just started the time to show."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline and not folder.events_file.exists() and not is_held(folder.lock_file):
+        if not folder.console_log.exists():
+            break
+        time.sleep(POLL_SECONDS)
+    if not folder.events_file.exists() and not is_held(folder.lock_file):
+        if folder.console_log.exists():
+            raise _failure(explain_silence(folder), folder)
+        words = ErrorWords("not-started", f"The run {folder.id} was never started.", hint="Start it in the window.")
+        raise CommandError(words, run=folder.id)
+
+
+def _await_exit(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the lock is free, so that the next job can begin."""
+    try:
+        process.wait(LEAVE_SECONDS)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _raise_unless_done(folder: RunFolder, seen: Followed) -> None:
+    run = {"run": folder.id, "folder": folder.path}
+    if seen.end is None and seen.interrupts > 1:
+        words = ErrorWords(
+            "left-running",
+            f"The run {folder.id} goes on in the background.",
+            "It has been asked to stop after its present step and save.",
+            f"Follow it with: orpo-studio watch {folder.id}",
+        )
+        raise CommandError(words, exit_code=130, **run)
+    if seen.end is None:
+        raise _failure(explain_silence(folder), folder)
+    ending = explain_end(folder, seen.end, seen.error)
+    if ending is not None:
+        raise _failure(ending, folder)
+    if seen.interrupts:
+        words = ErrorWords(
+            "interrupted",
+            f"Stopped at step {seen.state.latest.step} and saved.",
+            hint=f"Go on with: orpo-studio train --resume {folder.id}",
+        )
+        raise CommandError(words, exit_code=130, **run)
+
+
+def _failure(ending: Ending, folder: RunFolder) -> CommandError:
+    words = ErrorWords(ending.code, ending.title, ending.detail, ending.hint)
+    return CommandError(words, run=folder.id, folder=folder.path)
+
+
+@contextmanager
+def _counted_interrupts() -> Iterator[list[int]]:
+    """Count Ctrl+C instead of raising in the middle of something."""
+    seen: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: seen.append(number))
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)

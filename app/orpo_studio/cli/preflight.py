@@ -1,0 +1,45 @@
+"""A look at model and data before a run is made, so that what is wrong with them is said at once."""
+
+from pathlib import Path
+
+from orpo_studio import paths
+from orpo_studio.cli.output import Output
+from orpo_studio.config import DEMO, RunSpec
+
+
+def look(spec: RunSpec, output: Output) -> None:
+    """Inspect the base model's folder and convert the pairs, and say what was found.
+
+    Raises:
+        ModelProblem: the folder cannot be trained.
+        DataProblem: the pairs cannot be used.
+    """
+    _look_at_model(spec, output)
+    _look_at_data(spec, output)
+
+
+def _look_at_model(spec: RunSpec, output: Output) -> None:
+    from orpo_studio.models.card import inspect_model
+
+    folder = paths.demo_model() if spec.model.path == DEMO else Path(spec.model.path)
+    card = inspect_model(folder)
+    output.say(
+        f"Model: {card.name}, {card.architecture}, {card.parameters / 1e6:,.1f} million parameters, {card.dtype}"
+    )
+
+
+def _look_at_data(spec: RunSpec, output: Output) -> None:
+    from orpo_studio.data.conversion import prepare  # brings pyarrow
+
+    data = spec.data
+    source = paths.demo_data() if data.source == DEMO else Path(data.source)
+    held_out: float | Path = paths.demo_held_out() if data.source == DEMO else data.held_out
+    if data.held_out_file:
+        held_out = Path(data.held_out_file)
+    prepared = prepare(source, held_out=held_out, seed=data.split_seed, cache=paths.cache_folder() / "data")
+    summary = prepared.summary
+    aside = sum(summary.set_aside.values())
+    output.say(
+        f"Data: {source.name}, {summary.rows_in:,} rows: {summary.train:,} to train on, {summary.held_out:,} held out"
+        + (f", {aside:,} set aside" if aside else "")
+    )

@@ -1,0 +1,98 @@
+"""How a run or a job ended, in words: the trainer's own problem where it said one, else what its end tells."""
+
+import re
+from dataclasses import dataclass
+
+from orpo_studio.events import JobEnded, Problem, RunEnded
+from orpo_studio.runs.folder import RunFolder
+
+_IMPORT_FAILED = re.compile(r"^(?:ModuleNotFoundError|ImportError|OSError: .*\.so\b).*", re.MULTILINE)
+_TAIL_BYTES = 4000
+_SIGKILL = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why something did not come to its end.
+
+    Attributes:
+        code: a stable name for programs.
+        title: what happened.
+        detail: why.
+        hint: what to do.
+        more: the end of the console log, for those who want the detail.
+    """
+
+    code: str
+    title: str
+    detail: str
+    hint: str
+    more: str = ""
+
+
+def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | None) -> Ending | None:
+    """Explain an end that was not asked for.
+
+    Args:
+        folder: the run.
+        end: the event that ended it.
+        error: the last error that was said since its start, if any.
+
+    Returns:
+        The explanation; None for what was completed or stopped on request.
+    """
+    if end.outcome in {"completed", "stopped"}:
+        return None
+    if end.outcome == "failed" and error is not None:
+        return Ending(error.code, error.title, error.detail, error.hint, end.log_tail)
+    what = "run" if isinstance(end, RunEnded) else end.job
+    log = f"The whole log is {folder.console_log}."
+    if end.outcome == "lost":
+        return Ending(
+            "lost",
+            f"The {what} was lost: its processes ended without a word.",
+            "The machine was switched off or restarted, or somebody ended them.",
+            "What was saved is kept. Resume the run from its last checkpoint." if what == "run" else "Start it again.",
+        )
+    if end.signal == _SIGKILL:
+        return Ending(
+            "killed",
+            f"The {what} was ended by the system (signal 9).",
+            "Most often this means that memory ran out.",
+            "Halve the micro-batch or the maximum length, quantize the base, or close other programs.",
+            end.log_tail,
+        )
+    if end.signal:
+        return Ending(
+            "killed", f"The {what} was ended by signal {end.signal}.", _last_line(end.log_tail), log, end.log_tail
+        )
+    return _from_log(f"The {what} ended on its own (exit code {end.exit_code}).", end.log_tail, log)
+
+
+def explain_silence(folder: RunFolder) -> Ending:
+    """Explain a supervisor that died before it said anything, from what it printed."""
+    try:
+        with folder.console_log.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
+            tail = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        tail = ""
+    return _from_log("The run could not be started.", tail, f"The whole log is {folder.console_log}.")
+
+
+def _from_log(title: str, tail: str, log: str) -> Ending:
+    missing = _IMPORT_FAILED.search(tail)
+    if missing:
+        return Ending(
+            "training-packages",
+            "The training packages are missing or broken.",
+            missing.group().strip(),
+            f"Set them up again with: python3 packaging/start.py, then start the run once more. {log}",
+            tail,
+        )
+    return Ending("ended", title, _last_line(tail), log, tail)
+
+
+def _last_line(tail: str) -> str:
+    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    return f"The last thing it printed: {lines[-1]}" if lines else "It printed nothing."
