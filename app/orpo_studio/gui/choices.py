@@ -7,7 +7,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from orpo_studio import paths
 from orpo_studio.config import DEMO, Issue, RunSpec
-from orpo_studio.gui.background import Task, run_in_background
+from orpo_studio.gui.background import Cancelled, Task, run_in_background
+from orpo_studio.gui.notice import notice_of
 
 if TYPE_CHECKING:
     from orpo_studio.data.prepared import PreparedData
@@ -49,7 +50,7 @@ class ModelChoice(QObject):
 
     def issues(self) -> list[Issue]:
         """Return what the folder adds to the issues of the specification."""
-        return [Issue("model.path", str(self.problem))] if self.problem is not None else []
+        return [Issue("model.path", notice_of(self.problem).title)] if self.problem is not None else []
 
     def _done(self, card: "ModelCard") -> None:
         self._task, self.card = None, card
@@ -64,8 +65,8 @@ class DataChoice(QObject):
     """The chosen pairs, converted and split, or why they cannot be used."""
 
     changed = Signal()
-    progressed = Signal(int, int)
-    """Rows read and rows in all (0 when not known)."""
+    progressed = Signal(float)
+    """Share of the reading that is done, 0 to 1."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -102,23 +103,27 @@ class DataChoice(QObject):
 
     def issues(self) -> list[Issue]:
         """Return what the file adds to the issues of the specification."""
-        return [Issue("data.source", str(self.problem))] if self.problem is not None else []
+        return [Issue("data.source", notice_of(self.problem).title)] if self.problem is not None else []
 
     def _read(self) -> None:
         source, held_out, held_out_file, seed = self._key
         file, split = data_files(source, held_out, held_out_file)
 
         def work(task: Task) -> "PreparedData":
-            from orpo_studio.data.prepared import prepare
+            from orpo_studio.data.conversion import prepare
+            from orpo_studio.data.problem import ConversionCancelled
 
-            return prepare(
-                file,
-                held_out=split,
-                seed=seed,
-                cache=paths.cache_folder() / "data",
-                progress=self.progressed.emit,
-                cancel=task.is_cancelled,
-            )
+            try:
+                return prepare(
+                    file,
+                    held_out=split,
+                    seed=seed,
+                    cache=paths.cache_folder() / "data",
+                    progress=self.progressed.emit,
+                    cancel=task.is_cancelled,
+                )
+            except ConversionCancelled:
+                raise Cancelled from None
 
         self._task = run_in_background(self, work, self._done, self._failed)
 

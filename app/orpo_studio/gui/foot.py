@@ -1,5 +1,7 @@
 """The foot of the window: what is missing, as links to the fields, and the main button."""
 
+from functools import partial
+
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu
 
@@ -97,7 +99,7 @@ class Foot(QFrame):
             return
         menu = QMenu(self)
         for issue in errors:
-            menu.addAction(_one_line(issue), lambda name=issue.name: self.issue_chosen.emit(name))
+            menu.addAction(_one_line(issue)).triggered.connect(partial(self.issue_chosen.emit, issue.name))
         menu.popup(self.fix.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 
 

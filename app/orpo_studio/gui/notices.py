@@ -67,8 +67,8 @@ class NoticeStrip(QWidget):
 
     def cards(self) -> list[NoticeCard]:
         """Return the notices shown."""
-        found = (self._layout.itemAt(index).widget() for index in range(self._layout.count()))
-        return [widget for widget in found if isinstance(widget, NoticeCard)]
+        items = (self._layout.itemAt(index) for index in range(self._layout.count()))
+        return [card for item in items if item and isinstance(card := item.widget(), NoticeCard)]
 
     def show_notice(self, notice: Notice) -> None:
         """Show a notice; the same one is not shown twice."""

@@ -214,6 +214,17 @@ def style_sheet(colors: Colors) -> str:
                    selection-color: {colors.text}; outline: none; }}
     QHeaderView::section {{ background: {colors.panel}; color: {colors.muted}; border: none;
                    border-bottom: 1px solid {colors.border}; padding: {small}px {base}px; }}
+    QScrollBar:vertical {{ background: transparent; width: {em(0.7)}px; margin: 0; }}
+    QScrollBar:horizontal {{ background: transparent; height: {em(0.7)}px; margin: 0; }}
+    QScrollBar::handle {{ background: {colors.border}; border-radius: {em(0.35) - 2}px; margin: 2px; }}
+    QScrollBar::handle:vertical {{ min-height: {em(2)}px; }}
+    QScrollBar::handle:horizontal {{ min-width: {em(2)}px; }}
+    QScrollBar::handle:hover {{ background: {colors.muted}; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    QProgressBar {{ background: {colors.raised}; border: none; border-radius: {em(0.2)}px; min-height: {em(0.4)}px;
+                    max-height: {em(0.4)}px; }}
+    QProgressBar::chunk {{ background: {colors.accent}; border-radius: {em(0.2)}px; }}
     QScrollArea {{ border: none; background: transparent; }}
     QSplitter::handle {{ background: transparent; }}
     """

@@ -1,11 +1,246 @@
-"""The Data page."""
+"""The Data page: the source and its split above, the pairs in a table, the selected pair as the model will see it."""
 
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QItemSelection, QSignalBlocker, Qt
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QProgressBar, QSplitter, QStackedWidget
+
+from orpo_studio.config import DEMO, find_option
+from orpo_studio.gui.background import Task, run_in_background
+from orpo_studio.gui.notice import notice_of
 from orpo_studio.gui.pages.page import Page
+from orpo_studio.gui.pairs.aside import SetAsideTable
+from orpo_studio.gui.pairs.empty import EmptyData
+from orpo_studio.gui.pairs.table import PairTableModel, make_table
+from orpo_studio.gui.pairs.view import PairView, Reading
+from orpo_studio.gui.theme import em
+from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.workbench import Workbench
+
+if TYPE_CHECKING:
+    from orpo_studio.data.prepared import PairPages, Split
+    from orpo_studio.models.card import ModelCard
+
+SOURCE, HELD_OUT, HELD_OUT_FILE = "data.source", "data.held_out", "data.held_out_file"
+FILES = "Preference data (*.json *.jsonl *.parquet *.csv *.tsv);;All files (*)"
 
 
 class DataPage(Page):
-    """The Data page."""
+    """The preference pairs."""
 
     step = "data"
     title = "Preference pairs"
     purpose = "Prompts with an answer to prefer and an answer to avoid."
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__(bench)
+        self._pages: PairPages | None = None
+        self._reading: Reading | None = None
+        self._reading_of: ModelCard | None = None
+        self._reading_task: Task | None = None
+        self._build_source()
+        self._build_summary()
+        self._build_pairs()
+        bench.draft.changed.connect(self._show_fields)
+        bench.subject_changed.connect(self._on_subject)
+        bench.data.changed.connect(self._on_data)
+        bench.data.progressed.connect(self._on_progress)
+        bench.model.changed.connect(self._on_model)
+        self._on_subject()
+
+    def show_option(self, name: str) -> None:
+        field = {HELD_OUT: self.held_out, HELD_OUT_FILE: self.held_out_file}.get(name, self.source)
+        field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # --- building
+
+    def _build_source(self) -> None:
+        self.source = _field(SOURCE, "JSON, JSONL, Parquet or CSV file with prompt, chosen and rejected")
+        self.source.textEdited.connect(lambda text: self.bench.draft.set_text(SOURCE, text))
+        self.browse = button("Browse…", lambda: self._browse(SOURCE), name="Browse for preference pairs")
+        self.demo = button("Try the demo", self.bench.use_demo, "link")
+        row = QHBoxLayout()
+        row.setSpacing(em(0.75))
+        row.addWidget(self.source, 1)
+        row.addWidget(self.browse)
+        row.addWidget(self.demo)
+        self.body.addLayout(row)
+        self.held_out = _field(HELD_OUT, "0.1")
+        self.held_out.setFixedWidth(em(5))
+        self.held_out.textEdited.connect(lambda text: self.bench.draft.set_text(HELD_OUT, text))
+        self.held_out_file = _field(HELD_OUT_FILE, "or a file of its own with held-out pairs")
+        self.held_out_file.textEdited.connect(lambda text: self.bench.draft.set_text(HELD_OUT_FILE, text))
+        self.browse_held_out = button(
+            "Browse…", lambda: self._browse(HELD_OUT_FILE), name="Browse for a file of held-out pairs"
+        )
+        self.held_out_problem = label("", "failure")
+        second = QHBoxLayout()
+        second.setSpacing(em(0.75))
+        second.addWidget(label("Held-out share"))
+        second.addWidget(self.held_out)
+        second.addWidget(self.held_out_file, 1)
+        second.addWidget(self.browse_held_out)
+        self.body.addLayout(second)
+        self.body.addWidget(self.held_out_problem)
+
+    def _build_summary(self) -> None:
+        self.counts = label("", "heading", selectable=True)
+        self.evidence = label("", "muted", wrap=True)
+        self.shown = QComboBox()
+        self.shown.setAccessibleName("Which pairs are shown")
+        for text, split in (("Training pairs", "train"), ("Held-out pairs", "held_out"), ("Set aside", "set_aside")):
+            self.shown.addItem(text, split)
+        self.shown.currentIndexChanged.connect(self._show_split)
+        row = QHBoxLayout()
+        row.setSpacing(em(1))
+        row.addWidget(self.counts)
+        row.addWidget(self.evidence, 1)
+        row.addWidget(self.shown)
+        self.body.addLayout(row)
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 1000)
+        self.progress.setTextVisible(False)
+        self.progress.setAccessibleName("Reading the data")
+        self.body.addWidget(self.progress)
+
+    def _build_pairs(self) -> None:
+        self.model = PairTableModel()
+        self.table = make_table(self.model)
+        self.table.selectionModel().selectionChanged.connect(self._on_selection)
+        self.pair_view = PairView()
+        self.aside = SetAsideTable()
+        self.empty = EmptyData(self.bench)
+        pairs = QSplitter(Qt.Orientation.Vertical)
+        pairs.setChildrenCollapsible(False)
+        pairs.setHandleWidth(em(1))
+        pairs.addWidget(self.table)
+        pairs.addWidget(self.pair_view)
+        pairs.setSizes([em(13), em(20)])
+        self.stack = QStackedWidget()
+        for widget in (self.empty, pairs, self.aside):
+            self.stack.addWidget(widget)
+        self.body.addWidget(self.stack, 1)
+
+    # --- showing
+
+    def _on_subject(self) -> None:
+        editable = not self.bench.read_only
+        for field in (self.source, self.held_out, self.held_out_file):
+            field.setReadOnly(not editable)
+        for control in (self.browse, self.demo, self.browse_held_out):
+            control.setVisible(editable)
+        self._show_fields()
+        self._on_model()
+        self._on_data()
+
+    def _show_fields(self) -> None:
+        for field, name in (
+            (self.source, SOURCE),
+            (self.held_out, HELD_OUT),
+            (self.held_out_file, HELD_OUT_FILE),
+        ):
+            option = find_option(name)
+            text = option.format(self.bench.value(option))
+            if not field.hasFocus() or field.isReadOnly():
+                field.setText(text)
+        by_file = bool(self.held_out_file.text()) or self.source.text() == DEMO
+        self.held_out.setEnabled(not by_file)
+        problems = [issue.message for issue in self.bench.draft.checked.errors if issue.name == HELD_OUT]
+        self.held_out_problem.setText(problems[0] if problems and not self.bench.read_only else "")
+        self.held_out_problem.setVisible(bool(self.held_out_problem.text()))
+
+    def _on_data(self) -> None:
+        prepared, problem = self.bench.data.prepared, self.bench.data.problem
+        self.model.show_pairs(None, None)
+        if self._pages is not None:
+            self._pages.close()
+            self._pages = None
+        self.progress.setVisible(self.bench.data.is_busy)
+        self.progress.setValue(0)
+        self.counts.setVisible(prepared is not None)
+        self.shown.setVisible(prepared is not None)
+        self.evidence.setText("Reading…" if self.bench.data.is_busy else "")
+        self.empty.show_problem(notice_of(problem) if problem is not None else None, busy=self.bench.data.is_busy)
+        if prepared is None:
+            self.stack.setCurrentIndex(0)
+            return
+        summary = prepared.summary
+        self._pages = prepared.pages()
+        self.counts.setText(
+            f"{summary.rows_in:,} rows = {summary.train:,} to train on + {summary.held_out:,} held out"
+            f" + {sum(summary.set_aside.values()):,} set aside"
+        )
+        self.evidence.setText(summary.evidence)
+        self.evidence.setToolTip(summary.layout)
+        self.aside.show_rows(prepared)
+        self._show_split()
+
+    def _show_split(self) -> None:
+        if self._pages is None:
+            return
+        split = self.shown.currentData()
+        if split == "set_aside":
+            self.stack.setCurrentIndex(2)
+            return
+        self.stack.setCurrentIndex(1)
+        chosen: Split = "held_out" if split == "held_out" else "train"
+        self.model.show_pairs(self._pages, chosen)
+        if self.model.rowCount():
+            self.table.selectRow(0)
+        else:
+            self.pair_view.show_pair(None, None, 0)
+
+    def _on_selection(self, selected: QItemSelection, _deselected: QItemSelection) -> None:
+        if selected.indexes():
+            self._show_pair(selected.indexes()[0].row())
+
+    def _show_pair(self, row: int) -> None:
+        spec = self.bench.run_spec or self.bench.draft.checked.parsed
+        limit = spec.recipe.max_length if spec is not None else find_option("recipe.max_length").default
+        self.pair_view.show_pair(self.model.pair(row), self._reading, limit)
+
+    def _on_model(self) -> None:
+        card = self.bench.model.card
+        if card is self._reading_of:
+            return
+        if self._reading_task is not None:
+            self._reading_task.cancel()
+        self._reading_of, self._reading = card, None
+        if card is None:
+            self._show_selected()
+            return
+        self._reading_task = run_in_background(self, lambda _task: Reading.of(card), self._on_reading, self.bench.tell)
+
+    def _on_reading(self, reading: Reading) -> None:
+        self._reading = reading
+        self._show_selected()
+
+    def _show_selected(self) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        if rows:
+            self._show_pair(rows[0].row())
+
+    def _on_progress(self, share: float) -> None:
+        self.progress.setValue(round(share * 1000))
+
+    def _browse(self, name: str) -> None:
+        dialog = QFileDialog(self, "Choose preference pairs", filter=FILES)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self._choose(name, path))
+        dialog.open()
+
+    def _choose(self, name: str, path: str) -> None:
+        with QSignalBlocker(self.source), QSignalBlocker(self.held_out_file):
+            (self.source if name == SOURCE else self.held_out_file).setText(path)
+        self.bench.draft.set(name, path)
+
+
+def _field(name: str, placeholder: str) -> QLineEdit:
+    option = find_option(name)
+    field = QLineEdit(placeholderText=placeholder)
+    field.setAccessibleName(option.title)
+    field.setAccessibleDescription(option.help)
+    field.setToolTip(option.help)
+    field.setWhatsThis(option.help)
+    return field

@@ -36,7 +36,7 @@ class Page(QWidget):
         self.title_row.addWidget(label(self.title, "title"))
         self.title_row.addStretch(1)
         head.addLayout(self.title_row)
-        self.purpose_label = label(self.purpose, "muted", wrap=True)
+        self.purpose_label = label(self.purpose, "muted")
         head.addWidget(self.purpose_label)
         outer.addLayout(head)
         self.body = QVBoxLayout()

@@ -1,0 +1,49 @@
+"""The Data page without data: what belongs there, or why the chosen file cannot be used."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from orpo_studio.gui.notice import Notice
+from orpo_studio.gui.theme import em
+from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.workbench import Workbench
+
+
+class EmptyData(QWidget):
+    """Says what to do next."""
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._bench = bench
+        self.title = label("", "heading", wrap=True, selectable=True)
+        self.detail = label("", wrap=True, selectable=True)
+        self.hint = label("", "muted", wrap=True, selectable=True)
+        self.demo = button("Try the demo", bench.use_demo)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(em(0.5))
+        layout.addStretch(1)
+        for widget in (self.title, self.detail, self.hint):
+            widget.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            layout.addWidget(widget)
+        layout.addSpacing(em(0.5))
+        layout.addWidget(self.demo, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch(2)
+        self.show_problem(None, busy=False)
+
+    def show_problem(self, problem: Notice | None, *, busy: bool) -> None:
+        """Show a problem, or the empty state, or nothing while a file is being read."""
+        if busy:
+            problem = Notice("info", "Reading the pairs…", "They are converted once, and then open at once.")
+        elif problem is None:
+            problem = Notice(
+                "info",
+                "No preference pairs yet",
+                "A file with prompt, chosen and rejected: JSON, JSONL, Parquet or CSV.",
+                "Drop one onto the window, browse for it, or try the demo.",
+            )
+        self.title.setText(("✕ " if problem.severity == "error" else "") + problem.title)
+        self.detail.setText(problem.detail)
+        self.detail.setVisible(bool(problem.detail))
+        self.hint.setText(problem.hint)
+        self.hint.setVisible(bool(problem.hint))
+        self.demo.setVisible(not busy and not self._bench.read_only)
