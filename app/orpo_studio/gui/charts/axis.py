@@ -94,7 +94,7 @@ class VerticalAxis(_Axis):
     """Values, as percent where asked; in a logarithmic lane coordinates are powers of ten."""
 
     def __init__(self, *, percent: bool) -> None:
-        super().__init__("left", 34)
+        super().__init__("left", 28)
         self._percent = percent
         self._log = False
 
@@ -107,12 +107,12 @@ class VerticalAxis(_Axis):
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:  # noqa: N803
         """Give pyqtgraph the ticks."""
-        ticks = max(2.0, size / self._pixels_per_tick)
+        ticks = max(4.0, size / self._pixels_per_tick)
         span = maxVal - minVal
         if not self._log:
             spacing = nice_spacing(span, ticks)
             return [(spacing, multiples(minVal, maxVal, spacing))]
-        if span >= 2:
+        if span >= 2 and ticks < 3 * span:
             spacing = max(1.0, nice_spacing(span, ticks))
             return [(spacing, multiples(minVal, maxVal, spacing))]
         low, high = 10.0**minVal, 10.0**maxVal

@@ -1,13 +1,13 @@
 """The board of the Train page: the cards, their shared controls, and one clock for all."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
-from orpo_studio.gui.charts.cards import CARDS, OTHER, OTHER_COLORS, OTHER_SHOWN
+from orpo_studio.gui.charts.batch import sort_into_curves
+from orpo_studio.gui.charts.cards import CARDS, OTHER, OTHER_HUES, OTHER_SHOWN
 from orpo_studio.gui.charts.chart import Chart
 from orpo_studio.gui.charts.clock import RefreshClock
 from orpo_studio.gui.charts.controls import Controls
@@ -25,7 +25,7 @@ from orpo_studio.gui.charts.style import (
 from orpo_studio.gui.charts.timeline import Timeline
 
 _GAP = 16
-_CARD_WIDTH_EM = 30
+_CARD_WIDTH = 48
 
 
 class ChartBoard(QWidget):
@@ -82,17 +82,8 @@ class ChartBoard(QWidget):
 
     def extend(self, points: Iterable[Point]) -> None:
         """Add values in the order they were logged. A metric without a card gets a place on 'Other'."""
-        rows: dict[tuple[str, Kind], list[int]] = defaultdict(list)
-        values: dict[tuple[str, Kind], list[float]] = defaultdict(list)
-        row_of = self._timeline.row
-        for name, step, epoch, seconds, value, kind in points:
-            key = name, kind
-            own = rows[key]
-            after = own[-1] if own else self._chart_of(name).last_row(name, kind)
-            own.append(row_of(step, epoch, seconds, after))
-            values[key].append(value)
-        for (name, kind), own in rows.items():
-            self._home[name].extend_rows(name, kind, own, values[name, kind])
+        for (name, kind), (rows, values) in sort_into_curves(points, self._timeline, self._last_row).items():
+            self._home[name].extend_rows(name, kind, rows, values)
 
     def add_mark(self, mark: Mark) -> None:
         """Draw a vertical line on every chart where something happened."""
@@ -104,18 +95,6 @@ class ChartBoard(QWidget):
     def set_theme(self, colors: ChartColors) -> None:
         """Draw in other colors."""
         self._colors = colors
-        palette = self.palette()
-        for role, color in (
-            (QPalette.ColorRole.Window, colors.background),
-            (QPalette.ColorRole.WindowText, colors.text),
-            (QPalette.ColorRole.Text, colors.text),
-            (QPalette.ColorRole.ButtonText, colors.text),
-            (QPalette.ColorRole.Button, colors.control),
-            (QPalette.ColorRole.Base, colors.panel),
-            (QPalette.ColorRole.Highlight, colors.accent),
-        ):
-            palette.setColor(role, QColor(color))
-        self.setPalette(palette)
         for chart in self.charts.values():
             chart.set_theme(colors)
         self.update()
@@ -172,10 +151,13 @@ class ChartBoard(QWidget):
                 self._arrange()
             count = sum(home is chart for home in self._home.values())
             chart.add_lane(LaneStyle(name, name, signed=True))
-            color = OTHER_COLORS[count % len(OTHER_COLORS)]
-            chart.add_curve(CurveStyle(name, name, color, lane=name, shown=count < OTHER_SHOWN))
+            hue = OTHER_HUES[count % len(OTHER_HUES)]
+            chart.add_curve(CurveStyle(name, name, hue, lane=name, shown=count < OTHER_SHOWN))
             self._home[name] = chart
         return self._home[name]
+
+    def _last_row(self, name: str, kind: Kind) -> int:
+        return self._chart_of(name).last_row(name, kind)
 
     def _toggle(self, chart: Chart) -> None:
         if self._expanded is chart:
@@ -209,17 +191,20 @@ class ChartBoard(QWidget):
             self._grid.setColumnStretch(index, 0)
             self._grid.setRowStretch(index, 0)
         shown = [self._expanded] if self._expanded else list(self.charts.values())
-        self._columns = min(len(shown), self._columns_that_fit())
+        self._columns = columns = min(len(shown), self._columns_that_fit())
+        # The first card takes what would stay empty in the last row.
+        spare = -len(shown) % columns
         for index, chart in enumerate(shown):
-            row, column = divmod(index, self._columns)
-            self._grid.addWidget(chart, row, column)
-            self._grid.setColumnStretch(column, 1)
+            row, column = divmod(index + spare if index else 0, columns)
+            self._grid.addWidget(chart, row, column, 1, 1 if index else 1 + spare)
             self._grid.setRowStretch(row, 1)
+        for column in range(columns):
+            self._grid.setColumnStretch(column, 1)
         for chart in self.charts.values():
             chart.setVisible(chart in shown)
 
     def _columns_that_fit(self) -> int:
-        card = self.fontMetrics().averageCharWidth() * _CARD_WIDTH_EM * 2
+        card = self.fontMetrics().averageCharWidth() * _CARD_WIDTH
         return max(1, min(3, (self.width() + _GAP) // (card + _GAP)))
 
     # Qt

@@ -1,24 +1,20 @@
 """One card: a header with the latest values, and the curves below it."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
-    QFocusEvent,
     QGuiApplication,
     QImage,
     QKeyEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
     QResizeEvent,
     QShowEvent,
 )
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from orpo_studio.gui.charts.batch import sort_into_curves
+from orpo_studio.gui.charts.card import Card
 from orpo_studio.gui.charts.clock import RefreshClock
 from orpo_studio.gui.charts.crosshair import Crosshair
 from orpo_studio.gui.charts.export import SaveDialogs, Table, picture, save_image
@@ -41,7 +37,7 @@ from orpo_studio.gui.charts.timeline import Timeline
 _HIDDEN_TEXT = "All curves are hidden. Press a name above to show one."
 
 
-class Chart(QWidget):
+class Chart(Card):
     """Named curves over step, epoch or time, fed live.
 
     Feed it with `append` or `extend`; it draws itself at the pace of its clock while it can be seen. It follows
@@ -77,13 +73,11 @@ class Chart(QWidget):
         self._timeline = timeline if timeline is not None else Timeline()
         self._clock = clock if clock is not None else RefreshClock(self)
         self._empty_text = empty_text
-        self._colors = LIGHT
         self._marks: list[Mark] = []
         self._build(list(lanes))
         self.set_theme(LIGHT)
 
     def _build(self, lanes: list[LaneStyle]) -> None:
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(f"{self.title} chart")
         self.header = Header(self.title, self)
         self.plot = Plot(lanes, self._timeline, self)
@@ -95,9 +89,9 @@ class Chart(QWidget):
         self.crosshair = Crosshair(self.plot, self.plot)
         self.menu = ChartMenu(self, self._choose)
         self._dialogs = SaveDialogs(self, self.picture, self._table)
-        self.header.menu_button.setMenu(self.menu)
+        self.header.menu_button.clicked.connect(self._open_menu_below)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(1, 1, 1, 6)
+        layout.setContentsMargins(2, 1, 2, 6)
         layout.setSpacing(0)
         layout.addWidget(self.header)
         layout.addWidget(self.plot, 1)
@@ -105,6 +99,7 @@ class Chart(QWidget):
         self.header.curve_toggled.connect(self.show_curve)
         self.header.follow_requested.connect(self._ask_to_follow)
         self.plot.panned.connect(self._on_panned)
+        self.plot.resized.connect(lambda: self._clock.request(self))
         self.plot.hovered.connect(self._on_hovered)
         self.plot.menu_requested.connect(self._open_menu)
         self.menu.follow.triggered.connect(self._ask_to_follow)
@@ -143,16 +138,8 @@ class Chart(QWidget):
         Raises:
             KeyError: there is no curve of some point's name; no value is added then.
         """
-        rows: dict[tuple[str, Kind], list[int]] = defaultdict(list)
-        values: dict[tuple[str, Kind], list[float]] = defaultdict(list)
-        for name, step, epoch, seconds, value, kind in points:
-            key = name, kind
-            own = rows[key]
-            after = own[-1] if own else self.plot.curve(name, kind).series.last_row
-            own.append(self._timeline.row(step, epoch, seconds, after))
-            values[key].append(value)
-        for key, own in rows.items():
-            self.extend_rows(*key, own, values[key])
+        for (name, kind), (rows, values) in sort_into_curves(points, self._timeline, self.last_row).items():
+            self.extend_rows(name, kind, rows, values)
 
     def extend_rows(self, name: str, kind: Kind, rows: list[int], values: list[float]) -> None:
         """Add values of one curve at rows of the shared timeline."""
@@ -172,13 +159,12 @@ class Chart(QWidget):
 
     def set_theme(self, colors: ChartColors) -> None:
         """Draw in other colors."""
-        self._colors = colors
+        super().set_theme(colors)
         self.header.set_theme(colors)
         self.plot.set_theme(colors)
         self.crosshair.set_theme(colors)
         self._empty.setStyleSheet(f"color: {colors.muted}; background: transparent;")
         self.header.title.setStyleSheet(f"color: {colors.text}; background: transparent;")
-        self.update()
         self._clock.request(self)
 
     def set_options(self, options: ViewOptions) -> None:
@@ -227,6 +213,7 @@ class Chart(QWidget):
         nothing_shown = not any(curve.shown for curve in filled)
         self._empty.setText(_HIDDEN_TEXT if filled else self._empty_text)
         self._empty.setVisible(nothing_shown)
+        self.plot.ci.setVisible(not nothing_shown)
 
     def _fit_x(self) -> None:
         bounds = self._timeline.bounds(self.options.axis)
@@ -354,6 +341,11 @@ class Chart(QWidget):
     def _open_menu(self, at: QPointF) -> None:
         self.menu.popup(QPoint(round(at.x()), round(at.y())))
 
+    def _open_menu_below(self) -> None:
+        button = self.header.menu_button
+        corner = button.mapToGlobal(QPoint(button.width(), button.height()))
+        self.menu.popup(corner - QPoint(self.menu.sizeHint().width(), 0))
+
     # Qt
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -366,22 +358,3 @@ class Chart(QWidget):
         super().resizeEvent(event)
         self._empty.setGeometry(self.plot.rect().adjusted(24, 8, -24, -8))
         self._clock.request(self)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        """Show that the keyboard is here."""
-        super().focusInEvent(event)
-        self.update()
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Show that the keyboard is elsewhere."""
-        super().focusOutEvent(event)
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the card."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        focus = self.hasFocus()
-        painter.setPen(QPen(QColor(self._colors.accent if focus else self._colors.border), 1.5 if focus else 1))
-        painter.setBrush(QColor(self._colors.panel))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.75, 0.75, -0.75, -0.75), 8, 8)

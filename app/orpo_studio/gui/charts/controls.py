@@ -31,8 +31,8 @@ class Controls(QWidget):
         self._amount.setMinimumWidth(self.fontMetrics().horizontalAdvance("0.00 "))
         self.axis = QComboBox(self)
         self.axis.setAccessibleName("X axis")
-        for axis, name in AXIS_NAMES.items():
-            self.axis.addItem(name, axis)
+        for axis, axis_name in AXIS_NAMES.items():
+            self.axis.addItem(axis_name, axis)
         self.log = QCheckBox("Logarithmic", self)
         self.log.setToolTip("Logarithmic y axis, where the values cannot be negative")
         self.clip = QCheckBox("Clip outliers", self)
@@ -45,10 +45,10 @@ class Controls(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         layout.addWidget(self.back)
-        for label, widgets in (("Smoothing", (self.smoothing, self._amount)), ("X axis", (self.axis,))):
-            name = QLabel(label, self)
-            name.setBuddy(widgets[0])
-            layout.addWidget(name)
+        for text, widgets in (("Smoothing", (self.smoothing, self._amount)), ("X axis", (self.axis,))):
+            label = QLabel(text, self)
+            label.setBuddy(widgets[0])
+            layout.addWidget(label)
             for widget in widgets:
                 layout.addWidget(widget)
             layout.addSpacing(12)

@@ -33,7 +33,7 @@ class Crosshair:
         snapped, readings = read(self._plot, axis, self.x) if self.x is not None else (None, [])
         for lane in self._plot.lanes.values():
             dots = [
-                (coordinate(sample, axis), sample.value, curve.style.color)
+                (coordinate(sample, axis), sample.value, curve.color)
                 for curve, sample in readings
                 if curve in lane.curves
             ]

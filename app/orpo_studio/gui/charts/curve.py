@@ -9,12 +9,11 @@ from PySide6.QtGui import QColor, QPen
 
 from orpo_studio.gui.charts.limits import one_per_column
 from orpo_studio.gui.charts.series import Series
-from orpo_studio.gui.charts.style import FAILURE, ChartColors, CurveStyle, ViewOptions
+from orpo_studio.gui.charts.style import LIGHT, ChartColors, CurveStyle, ViewOptions
 from orpo_studio.gui.charts.timeline import Floats
 
 # Up to this many points a line may be two pixels wide and smooth: beyond it such a pen takes over a second a paint.
 FEW_POINTS = 300
-_FAINT = 0.38
 _DASHES = {"dashed": [4.0, 2.5], "dotted": [1.2, 2.2]}
 _EMPTY = np.empty(0)
 
@@ -60,7 +59,7 @@ class Curve:
         self.style = style
         self.series = series
         self.shown = style.shown
-        self._panel = QColor(Qt.GlobalColor.white)
+        self._colors = LIGHT
         self._raw = pg.PlotCurveItem()
         self._line = pg.PlotCurveItem(antialias=True)
         self._symbols = pg.ScatterPlotItem(pxMode=True)
@@ -73,14 +72,19 @@ class Curve:
         self._drawn = False
 
     def set_theme(self, colors: ChartColors) -> None:
-        """Take over the color behind the symbols."""
-        self._panel = QColor(colors.panel)
+        """Take over colors, with the next drawing."""
+        self._colors = colors
+
+    @property
+    def color(self) -> str:
+        """The color of its hue."""
+        return self._colors.hue(self.style.hue)
 
     def gather(self, x_from: float, x_to: float, columns: int, options: ViewOptions) -> Drawing:
         """Read what the view needs from the series."""
         x, y = self.series.view(options.axis, x_from, x_to, columns)
         smooth_x, smooth_y = _EMPTY, _EMPTY
-        if self.style.kind == "training" and options.smoothing > 0:
+        if self.style.kind == "training" and self.style.smoothed and options.smoothing > 0:
             smooth_x, smooth_y = self.series.smoothed(options.axis, x_from, x_to, options.smoothing, FEW_POINTS)
         not_finite = self.series.non_finite(options.axis, x_from, x_to)
         not_positive = _EMPTY
@@ -108,11 +112,11 @@ class Curve:
         evaluation = self.style.kind == "evaluation"
         few = int(finite.sum()) <= FEW_POINTS
         if len(drawing.smooth_x) > 1:
-            _set_line(self._raw, drawing.x, drawing.y, self._pen(1, _FAINT, dash=False))
+            _set_line(self._raw, drawing.x, drawing.y, self._pen(1, self._colors.faint, dash=False))
             _set_line(self._line, drawing.smooth_x, drawing.smooth_y, self._pen(2, 1.0))
         elif few:
             _set_line(self._raw, _EMPTY, _EMPTY, self._pen(1, 1.0))
-            _set_line(self._line, drawing.x, drawing.y, self._pen(1.5 if evaluation else 2, 1.0))
+            _set_line(self._line, drawing.x, drawing.y, self._pen(1, 0.8) if evaluation else self._pen(2, 1.0))
         else:
             _set_line(self._raw, drawing.x, drawing.y, self._pen(1, 1.0, dash=False))
             _set_line(self._line, _EMPTY, _EMPTY, self._pen(2, 1.0))
@@ -121,7 +125,7 @@ class Curve:
         self._set_edge(drawing, frame, clip)
 
     def _pen(self, width: float, alpha: float, *, dash: bool = True) -> QPen:
-        color = QColor(self.style.color)
+        color = QColor(self.color)
         color.setAlphaF(alpha)
         pen = QPen(color, width)
         pen.setCosmetic(True)
@@ -137,14 +141,14 @@ class Curve:
                 self._symbols.clear()
             return
         evaluation = self.style.kind == "evaluation"
-        outline = QPen(self._panel, 1.5)
+        outline = QPen(QColor(self._colors.panel), 1.5)
         outline.setCosmetic(True)
         self._symbols.setData(
             x=x,
             y=y,
             symbol="d" if evaluation else "o",
             size=11 if evaluation else 7,
-            brush=QColor(self.style.color),
+            brush=QColor(self.color),
             pen=outline,
         )
 
@@ -152,14 +156,14 @@ class Curve:
         """Mark on the top and bottom edge what cannot stand inside: NaN, infinities, zeros on a log scale, outliers."""
         bad_x, bad_values = drawing.not_finite
         groups = [
-            (bad_x[np.isnan(bad_values)], False, "x", FAILURE),
-            (bad_x[np.isposinf(bad_values)], True, "t1", FAILURE),
-            (bad_x[np.isneginf(bad_values)], False, "t", FAILURE),
-            (drawing.not_positive, False, "t", self.style.color),
+            (bad_x[np.isnan(bad_values)], False, "x", self._colors.failure),
+            (bad_x[np.isposinf(bad_values)], True, "t1", self._colors.failure),
+            (bad_x[np.isneginf(bad_values)], False, "t", self._colors.failure),
+            (drawing.not_positive, False, "t", self.color),
         ]
         if clip:
-            groups.append((drawing.x[drawing.y > frame.y_to], True, "t1", self.style.color))
-            groups.append((drawing.x[drawing.y < frame.y_from], False, "t", self.style.color))
+            groups.append((drawing.x[drawing.y > frame.y_to], True, "t1", self.color))
+            groups.append((drawing.x[drawing.y < frame.y_from], False, "t", self.color))
         spots: list[dict[str, object]] = []
         for x, top, symbol, color in groups:
             y = frame.edge(top)

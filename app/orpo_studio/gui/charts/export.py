@@ -33,7 +33,7 @@ def save_image(image: QImage, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    if not image.save(str(path), "PNG"):
+    if not image.save(str(path), b"PNG"):
         raise OSError(f"{path} cannot be written")
 
 

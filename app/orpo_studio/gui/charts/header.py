@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from orpo_studio.gui.charts.style import ChartColors, CurveStyle
+from orpo_studio.gui.charts.style import LIGHT, ChartColors, CurveStyle
 
 _GAP = 8
 
@@ -74,7 +74,7 @@ class Tile(QAbstractButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(f"{style.label}: press to hide or show")
-        self._colors: ChartColors | None = None
+        self._colors = LIGHT
         self.set_reading(self.reading)
 
     def set_theme(self, colors: ChartColors) -> None:
@@ -108,11 +108,9 @@ class Tile(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the tile."""
-        if self._colors is None:
-            return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_ground(painter, self._colors)
+        self._paint_ground(painter)
         small, large = scaled_font(self.font(), 0.85), scaled_font(self.font(), 1.5)
         line, figure = QFontMetricsF(small).height(), QFontMetricsF(large).height()
         muted, text = QColor(self._colors.muted), QColor(self._colors.text)
@@ -138,14 +136,14 @@ class Tile(QAbstractButton):
             painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, f"{self.reading.evaluation} held-out")
             self._paint_diamond(painter, QPointF(10, place.center().y()))
 
-    def _paint_ground(self, painter: QPainter, colors: ChartColors) -> None:
+    def _paint_ground(self, painter: QPainter) -> None:
         if self.underMouse() or self.hasFocus():
-            painter.setPen(QPen(QColor(colors.accent), 1.5) if self.hasFocus() else Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colors.control))
+            painter.setPen(QPen(QColor(self._colors.accent), 1.5) if self.hasFocus() else Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(self._colors.raised))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 4, 4)
 
     def _paint_swatch(self, painter: QPainter, y: float) -> None:
-        color = QColor(self.style_.color)
+        color = QColor(self._colors.hue(self.style_.hue))
         color.setAlphaF(1.0 if self.isChecked() else 0.35)
         pen = QPen(color, 3)
         pen.setCapStyle(Qt.PenCapStyle.FlatCap)
@@ -168,7 +166,7 @@ class Tile(QAbstractButton):
 
     def _paint_diamond(self, painter: QPainter, center: QPointF) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self.style_.color))
+        painter.setBrush(QColor(self._colors.hue(self.style_.hue)))
         offsets = (QPointF(0, -5), QPointF(4, 0), QPointF(0, 5), QPointF(-4, 0))
         painter.drawPolygon(QPolygonF([center + offset for offset in offsets]))
 
@@ -184,6 +182,7 @@ class Header(QWidget):
         super().__init__(parent)
         self.tiles: dict[str, Tile] = {}
         self.title = QLabel(title, self)
+        self.title.setIndent(4)
         self.follow = QToolButton(self)
         self.follow.setText("Follow")
         self.follow.setToolTip("Show the whole run again, up to the newest step (F)")
@@ -193,7 +192,6 @@ class Header(QWidget):
         self.menu_button.setText("⋯")
         self.menu_button.setAccessibleName(f"{title}: chart menu")
         self.menu_button.setToolTip("Axes, outliers, export")
-        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         for button in (self.follow, self.menu_button):
             button.setAutoRaise(True)
             policy = button.sizePolicy()
@@ -236,7 +234,7 @@ class Header(QWidget):
         while self._grid.count():
             self._grid.takeAt(0)
         for index, tile in enumerate(visible):
-            self._grid.addWidget(tile, index // columns, index % columns)
+            self._grid.addWidget(tile, index // columns, index % columns, Qt.AlignmentFlag.AlignTop)
         for column in range(max(columns, self._columns)):
             self._grid.setColumnStretch(column, 1 if column < columns else 0)
         self._columns = columns

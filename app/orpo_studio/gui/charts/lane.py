@@ -4,25 +4,29 @@ import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import HoverEvent, MouseClickEvent, MouseDragEvent
 from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QFont, QPen
-from PySide6.QtWidgets import QGraphicsSimpleTextItem
+from PySide6.QtGui import QColor, QFont, QFontInfo, QPen
 
 from orpo_studio.gui.charts.axis import VerticalAxis
 from orpo_studio.gui.charts.curve import Curve, Frame
 from orpo_studio.gui.charts.limits import fit
 from orpo_studio.gui.charts.series import Series
 from orpo_studio.gui.charts.style import (
-    ATTENTION,
-    FAILURE,
-    TUNED,
+    LIGHT,
     ChartColors,
     CurveStyle,
+    Hue,
     LaneStyle,
     Mark,
     ViewOptions,
 )
 
-_MARK_COLORS = {"evaluation": TUNED, "back-off": ATTENTION, "warning": ATTENTION, "failure": FAILURE}
+_MARK_HUES: dict[str, Hue] = {
+    "checkpoint": "base",
+    "evaluation": "tuned",
+    "back-off": "attention",
+    "warning": "attention",
+    "failure": "failure",
+}
 _MARK_SYMBOLS = {"checkpoint": "s", "evaluation": "d", "back-off": "t", "warning": "t1", "failure": "x"}
 
 
@@ -74,11 +78,10 @@ class Lane:
         self.axis.linkToView(self.view)
         self.axis.setWidth(52)
         self.axis.setGrid(255)
+        self.axis.setZValue(-10)
         self.curves: list[Curve] = []
         self.follows_y = True
-        self._caption = QGraphicsSimpleTextItem(style.label, self.view)
-        self._caption.setPos(8, 3)
-        self._caption.setZValue(100)
+        self.caption = pg.LabelItem(style.label, justify="left") if style.label else None
         self._crosshair = pg.PlotCurveItem()
         self._readings = pg.ScatterPlotItem(pxMode=True)
         self._crosshair.setZValue(30)
@@ -89,14 +92,13 @@ class Lane:
         self._mark_symbols = pg.ScatterPlotItem(pxMode=True)
         self._mark_symbols.setZValue(5)
         self.view.addItem(self._mark_symbols, ignoreBounds=True)
-        self._colors: ChartColors | None = None
+        self._colors = LIGHT
         self._log = False
 
     def add_curve(self, style: CurveStyle, series: Series) -> Curve:
         """Add a curve."""
         curve = Curve(style, series, self.view)
-        if self._colors is not None:
-            curve.set_theme(self._colors)
+        curve.set_theme(self._colors)
         self.curves.append(curve)
         return curve
 
@@ -109,16 +111,17 @@ class Lane:
         """Take over colors and the caption font."""
         self._colors = colors
         self.axis.set_theme(colors, font)
-        self._caption.setBrush(QBrush(QColor(colors.muted)))
-        self._caption.setFont(font)
+        if self.caption is not None:
+            self.caption.setText(self.style.label, color=colors.muted, size=f"{QFontInfo(font).pixelSize()}px")
         pen = QPen(QColor(colors.muted), 1)
         pen.setCosmetic(True)
         self._crosshair.setPen(pen)
         for curve in self.curves:
             curve.set_theme(colors)
 
-    def refresh(self, x_from: float, x_to: float, options: ViewOptions, marks: list[Mark]) -> None:
-        """Draw what the view shows, and fit y to it unless the person moved y."""
+    def refresh(self, x_range: tuple[float, float], options: ViewOptions, marks: list[Mark], *, first: bool) -> None:
+        """Draw what the view shows, and fit y to it unless the person moved y. The first lane names the marks."""
+        x_from, x_to = x_range
         self._log = options.log and not self.style.signed
         if self._log != options.log:
             options = ViewOptions(options.axis, options.smoothing, log=False, clip=options.clip)
@@ -138,7 +141,7 @@ class Lane:
                 curve.clear()
         for curve, drawing in zip(shown, drawings, strict=True):
             curve.draw(drawing, frame, clip=options.clip and self.follows_y)
-        self._draw_marks(marks, options, frame)
+        self._draw_marks(marks, options, frame, symbols=first)
 
     def set_crosshair(self, x: float | None, readings: list[tuple[float, float, str]]) -> None:
         """Draw the line at x, and a dot on each value (x, y, color) read there."""
@@ -149,12 +152,11 @@ class Lane:
         y_from, y_to = self.view.viewRange()[1]
         self._crosshair.setData([x, x], [y_from, y_to])
         points = [(at, np.log10(y) if self._log else y, color) for at, y, color in readings if y > 0 or not self._log]
-        outline = pg.mkPen(self._colors.panel if self._colors else "w", width=1.5)
+        outline = pg.mkPen(self._colors.panel, width=1.5)
         self._readings.setData([{"pos": (at, y), "brush": QColor(c), "size": 9, "pen": outline} for at, y, c in points])
 
-    def _draw_marks(self, marks: list[Mark], options: ViewOptions, frame: Frame) -> None:
+    def _draw_marks(self, marks: list[Mark], options: ViewOptions, frame: Frame, *, symbols: bool) -> None:
         visible = [mark for mark in marks if frame.x_from <= mark.at(options.axis) <= frame.x_to]
-        muted = self._colors.muted if self._colors else "#808080"
         kinds = {mark.kind for mark in visible}
         for kind in kinds | self._mark_lines.keys():
             line = self._mark_lines.get(kind)
@@ -164,21 +166,22 @@ class Lane:
                 self.view.addItem(line, ignoreBounds=True)
             x = np.repeat([mark.at(options.axis) for mark in visible if mark.kind == kind], 2)
             y = np.tile([frame.y_from, frame.y_to], len(x) // 2)
-            color = QColor(_MARK_COLORS.get(kind, muted))
+            color = QColor(self._colors.hue(_MARK_HUES[kind]))
             color.setAlphaF(0.45)
             pen = QPen(color, 1, Qt.PenStyle.DashLine if kind == "evaluation" else Qt.PenStyle.SolidLine)
             pen.setCosmetic(True)
             line.setData(x, y, pen=pen, connect="pairs")
-        if visible or len(self._mark_symbols.data):
+        if (visible and symbols) or len(self._mark_symbols.data):
             self._mark_symbols.setData(
                 [
                     {
                         "pos": (mark.at(options.axis), frame.edge(top=True)),
                         "symbol": _MARK_SYMBOLS[mark.kind],
-                        "brush": QColor(_MARK_COLORS.get(mark.kind, muted)),
+                        "brush": QColor(self._colors.hue(_MARK_HUES[mark.kind])),
                         "pen": None,
                         "size": 7,
                     }
                     for mark in visible
+                    if symbols
                 ]
             )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QWidget
 
@@ -22,6 +22,8 @@ class Plot(pg.GraphicsLayoutWidget):
     panned = Signal(bool)
     hovered = Signal(object)
     menu_requested = Signal(QPointF)
+    resized = Signal()
+    """A lane has another size, so it needs another number of points."""
 
     def __init__(self, lanes: list[LaneStyle], timeline: Timeline, parent: QWidget) -> None:
         super().__init__(parent)
@@ -79,6 +81,7 @@ class Plot(pg.GraphicsLayoutWidget):
         """Add a lane at the foot."""
         lane = Lane(style)
         lane.view.panned.connect(lambda along_x, lane=lane: self._on_panned(lane, along_x))
+        lane.view.sigResized.connect(lambda _: self.resized.emit())
         lane.view.hovered.connect(self.hovered)
         lane.view.menu_requested.connect(self.menu_requested)
         lane.view.setXRange(*self._range, padding=0)
@@ -99,18 +102,26 @@ class Plot(pg.GraphicsLayoutWidget):
         if wanted == self._arranged:
             return
         for lane in self._arranged or []:
-            self.ci.removeItem(lane.axis)
-            self.ci.removeItem(lane.view)
+            for item in (lane.caption, lane.axis, lane.view):
+                if item is not None:
+                    self.ci.removeItem(item)
         if self._arranged is not None:
             self.ci.removeItem(self.x_axis)
-        for row, lane in enumerate(wanted):
-            self.ci.addItem(lane.axis, row, 0)
-            self.ci.addItem(lane.view, row, 1)
-        self.ci.addItem(self.x_axis, len(wanted), 1)
+        for index, lane in enumerate(wanted):
+            if lane.caption is not None:
+                self.ci.addItem(lane.caption, 2 * index, 1)
+            self.ci.addItem(lane.axis, 2 * index + 1, 0)
+            self.ci.addItem(lane.view, 2 * index + 1, 1)
+        self.ci.addItem(self.x_axis, 2 * len(wanted), 1)
         self.x_axis.linkToView(wanted[-1].view)
-        self.x_axis.setHeight(24)
+        self.x_axis.setRange(*self._range)
+        self.ci.layout.setColumnStretchFactor(1, 1)
         self._arranged = wanted
+        em = self.fontMetrics().height()
+        self.setMinimumHeight(em * (2 + 4 * len(wanted)))
+        # While it was empty the layout shrank the central item, and it does not grow again by itself.
         self.ci.layout.activate()
+        self.ci.setGeometry(QRectF(self.rect()))
 
     def set_theme(self, colors: ChartColors) -> None:
         """Take over colors."""
@@ -140,8 +151,8 @@ class Plot(pg.GraphicsLayoutWidget):
     def refresh(self, options: ViewOptions, marks: list[Mark]) -> None:
         """Draw the lanes."""
         self.arrange()
-        for lane in self._arranged or []:
-            lane.refresh(*self._range, options, marks)
+        for index, lane in enumerate(self._arranged or []):
+            lane.refresh(self._range, options, marks, first=index == 0)
 
     def pixels_of(self, distance: float) -> float:
         """How many pixels wide a distance in x is."""

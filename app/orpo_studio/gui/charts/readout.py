@@ -53,6 +53,7 @@ class Readout(QLabel):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._area = parent
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setTextFormat(Qt.TextFormat.RichText)
         self.hide()
@@ -71,17 +72,19 @@ class Readout(QLabel):
         muted = self._colors.muted if self._colors else "gray"
         sample = readings[0][1]
         place = f"step {sample.step:g} · epoch {sample.epoch:.2f} · {format_duration(sample.seconds)}"
-        rows = [f"<tr><td colspan='3' style='color:{muted}'>{place}</td></tr>"]
-        rows += [
-            f"<tr><td style='color:{c.style.color}'>{'◆' if c.style.kind == 'evaluation' else '●'}&nbsp;</td>"
+        rows = [
+            f"<tr><td style='color:{c.color}'>{'◆' if c.style.kind == 'evaluation' else '●'}&nbsp;</td>"
             f"<td>{escape(_label(c))}&nbsp;&nbsp;</td>"
             f"<td align='right'><b>{escape(format_value(s.value, c.style.unit))}</b></td></tr>"
             for c, s in readings
         ]
-        rows += [f"<tr><td colspan='3' style='color:{muted}'>{escape(mark.text)}</td></tr>" for mark in marks]
-        self.setText(f"<table cellspacing='0' cellpadding='1'>{''.join(rows)}</table>")
+        head, *notes = (
+            f"<div style='color:{muted}'>{escape(line)}</div>" for line in (place, *(m.text for m in marks))
+        )
+        table = f"<table cellspacing='0' cellpadding='1'>{''.join(rows)}</table>"
+        self.setText(f"{head}{table}{''.join(notes)}")
         self.adjustSize()
-        room = self.parentWidget().width()
+        room = self._area.width()
         left = pixel + _MARGIN
         if left + self.width() > room - 4:
             left = max(4.0, pixel - _MARGIN - self.width())

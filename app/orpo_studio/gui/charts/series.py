@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from orpo_studio.gui.charts.pyramid import FACTOR, Indices, Pyramid
+from orpo_studio.gui.charts.pyramid import FACTOR, Indices, Pyramid, finite_mean
 from orpo_studio.gui.charts.smoothing import exponential, memory
 from orpo_studio.gui.charts.timeline import X_AXES, Floats, GrowingArray, Timeline, XAxis
 
@@ -120,7 +120,7 @@ class Series:
         """Bias-corrected exponential average at the resolution of the view, at most `points` a leg.
 
         While the view holds no more than `points` values this is the average over the values themselves;
-        beyond that it is the average over means of 4, 16, 64, … values, aligned so that it does not
+        beyond that it is the average over means of 2, 3, 4, 8, 12, 16, 32, … values, aligned so that it does not
         flicker as values arrive. Before the view as much is read as the weight remembers.
         """
         if self._is_jumble(axis):
@@ -133,11 +133,13 @@ class Series:
             begin, end = max(start, first - 1), min(stop, last + 1)
             if begin == end:
                 continue
-            level = max(0, math.ceil(math.log((end - begin) / points, FACTOR)))
-            size = FACTOR**level
+            level, group = _block((end - begin) / points)
+            size = group * FACTOR**level
             first_block, last_block = begin // size, -(-end // size)
             context = max(0, first_block - memory(weight))
-            averages = exponential(self._pyramid.means(level, context, last_block), weight)
+            means = self._pyramid.means(level, context * group, min(last_block * group, -(-len(self) // FACTOR**level)))
+            means = np.append(means, np.repeat(math.nan, -len(means) % group))
+            averages = exponential(finite_mean(means.reshape(-1, group)), weight)
             ends = np.minimum(np.arange(first_block + 1, last_block + 1) * size, end) - 1
             xs += [self._x(axis)[self._rows.values[ends]], gap]
             ys += [averages[first_block - context :], gap]
@@ -219,3 +221,9 @@ class Series:
         pyramid.catch_up()
         chosen = inside[pyramid.select(0, len(inside), columns)]
         return x[chosen], y[chosen]
+
+
+def _block(ratio: float) -> tuple[int, int]:
+    """Return the pyramid level, and how many of its blocks to join, for blocks of at least `ratio` values."""
+    level = max(0, math.floor(math.log(max(ratio, 1.0), FACTOR) + 1e-9))
+    return level, max(1, math.ceil(ratio / FACTOR**level - 1e-9))

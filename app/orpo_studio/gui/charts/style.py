@@ -10,46 +10,71 @@ Kind = Literal["training", "evaluation"]
 MarkKind = Literal["checkpoint", "evaluation", "back-off", "warning", "failure"]
 Dash = Literal["solid", "dashed", "dotted"]
 
-CHOSEN = "#009E73"
-REJECTED = "#D55E00"
-TUNED = "#0072B2"
-BASE = "#8A8F98"
-ATTENTION = "#E69F00"
-FAILURE = "#CC3311"
+Hue = Literal["chosen", "rejected", "tuned", "base", "attention", "failure"]
 
 
 @dataclass(frozen=True)
 class ChartColors:
-    """Colors of everything but the curves; text and muted stand at least 4.5:1 against panel."""
+    """The colors of one scheme; text and muted stand at least 4.5:1 against panel, hues at least 2:1 and mostly 3:1.
+
+    The hues are safe for color-blind eyes and are also told apart by dash and symbol.
+    """
 
     background: str
     panel: str
+    raised: str
     border: str
+    grid: str
     text: str
     muted: str
-    grid: str
-    control: str
-    accent: str = TUNED
+    accent: str
+    chosen: str = "#009E73"
+    rejected: str = "#D55E00"
+    tuned: str = "#0072B2"
+    base: str = "#8A8F98"
+    attention: str = "#E69F00"
+    failure: str = "#CC3311"
+    faint: float = 0.4
+    """Opacity of the values under their average."""
+
+    def hue(self, hue: Hue) -> str:
+        """Return the color with this meaning."""
+        return {
+            "chosen": self.chosen,
+            "rejected": self.rejected,
+            "tuned": self.tuned,
+            "base": self.base,
+            "attention": self.attention,
+            "failure": self.failure,
+        }[hue]
 
 
 LIGHT = ChartColors(
     background="#F6F7F9",
     panel="#FFFFFF",
+    raised="#EEF0F3",
     border="#DEE1E6",
+    grid="#E8EAEE",
     text="#1B1F24",
     muted="#5B636E",
-    grid="#E8EAEE",
-    control="#EEF0F3",
+    accent="#0067A3",
 )
 DARK = ChartColors(
     background="#14171B",
     panel="#1C2026",
+    raised="#272C34",
     border="#30363E",
+    grid="#2A3038",
     text="#E8EBEF",
     muted="#9AA3AE",
-    grid="#2A3038",
-    control="#272C34",
     accent="#4BA3DB",
+    chosen="#2DBE93",
+    rejected="#F08A3C",
+    tuned="#4BA3DB",
+    base="#A3A9B2",
+    attention="#E6AC2E",
+    failure="#FF7A5C",
+    faint=0.5,
 )
 
 
@@ -63,12 +88,14 @@ class CurveStyle:
 
     name: str
     label: str
-    color: str
+    hue: Hue
     dash: Dash = "solid"
     kind: Kind = "training"
     lane: str = ""
     unit: str = ""
     shown: bool = True
+    smoothed: bool = True
+    """False for what is no measurement: a schedule."""
     optional: bool = False
     """Takes no room before its first value arrives."""
 
@@ -129,6 +156,9 @@ class CardStyle:
     empty_text: str = "Curves appear with the first logged step."
 
 
+_COARSE = {"GiB": 1, "%": 0, "°C": 0}
+
+
 def format_value(value: float, unit: str = "") -> str:
     """Write a value with about four significant digits, for reading at a glance."""
     if math.isnan(value):
@@ -137,8 +167,12 @@ def format_value(value: float, unit: str = "") -> str:
         return "∞" if value > 0 else "−∞"
     if unit == "ratio":
         return f"{value * 100:.1f} %".replace("-", "−")
+    if unit in _COARSE:
+        return f"{value:.{_COARSE[unit]}f} {unit}".replace("-", "−")
     size = abs(value)
-    if size >= 1e6 or 0 < size < 1e-3:
+    if value == 0:
+        text = "0"
+    elif size >= 1e6 or size < 1e-3:
         mantissa, exponent = f"{value:.2e}".split("e")
         text = f"{mantissa}e{int(exponent)}"
     elif size >= 1000:
