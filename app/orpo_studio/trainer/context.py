@@ -1,0 +1,101 @@
+"""What every job needs: the run, its specification, the event log, and whether to stop."""
+
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orpo_studio.config import RunSpec
+from orpo_studio.events import EventLog, RunState, Stage
+from orpo_studio.events.types import Event
+from orpo_studio.runs import RunFolder, pending, take
+from orpo_studio.trainer.problems import StopNow
+
+_STAGE_SECONDS = 0.25
+"""Progress of a stage is said at most this often."""
+
+
+class Lifeline:
+    """The pipe from the supervisor: when the supervisor dies, it reads end-of-file, and the trainer saves and stops."""
+
+    def __init__(self) -> None:
+        self._cut = threading.Event()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the supervisor is gone."""
+        return self._cut.is_set()
+
+    def watch(self, descriptor: int) -> None:
+        """Watch a pipe from a thread of its own. Terminals and files are left alone: no supervisor holds them."""
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            threading.Thread(target=self._wait, args=(descriptor,), daemon=True, name="lifeline").start()
+
+    def _wait(self, descriptor: int) -> None:
+        while os.read(descriptor, 1024):
+            pass
+        self._cut.set()
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """One job on one run.
+
+    Attributes:
+        folder: the run.
+        spec: its specification.
+        log: where events are said.
+        state: what the run had said before this job.
+        lifeline: tells whether the supervisor lives.
+    """
+
+    folder: RunFolder
+    spec: RunSpec
+    log: EventLog
+    state: RunState
+    lifeline: Lifeline = field(default_factory=Lifeline)
+
+    def say(self, event: Event) -> None:
+        """Append an event.
+
+        Raises:
+            EventLogError: it cannot be written.
+        """
+        self.log.append(event)
+
+    def stop_wanted(self) -> bool:
+        """Tell whether the person, or the supervisor's end, asks the job to stop."""
+        return self.lifeline.is_cut or pending(self.folder, "stop")
+
+    def forget_stop(self) -> None:
+        """Take the request to stop, once it is answered."""
+        take(self.folder, "stop")
+
+    def check_stop(self) -> None:
+        """Leave off here when a stop is wanted.
+
+        Raises:
+            StopNow: it is.
+        """
+        if self.stop_wanted():
+            raise StopNow
+
+    def stage(self, name: str, title: str, *, total: int = 0, unit: str = "") -> Callable[[int], None]:
+        """Say that a stage begins. Returns a function that takes how many units are done.
+
+        That function raises `StopNow` when a stop is wanted.
+        """
+        self.say(Stage(name=name, title=title, total=total, unit=unit))
+        last = time.monotonic()
+
+        def advance(done: int) -> None:
+            nonlocal last
+            self.check_stop()
+            now = time.monotonic()
+            if now - last >= _STAGE_SECONDS or done == total:
+                last = now
+                self.say(Stage(name=name, title=title, done=done, total=total, unit=unit))
+
+        return advance

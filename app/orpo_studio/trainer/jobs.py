@@ -1,0 +1,86 @@
+"""One job from start to end: whatever happens in it, its end is said in words."""
+
+import traceback
+from typing import Literal
+
+from orpo_studio.events import EventLog, EventLogError, JobEnded, RunEnded, RunState, read_events
+from orpo_studio.runs import Job, RunFolder
+from orpo_studio.trainer.context import JobContext, Lifeline
+from orpo_studio.trainer.problems import StopNow, explain
+
+Outcome = Literal["completed", "stopped"]
+
+
+def run_job(folder: RunFolder, job: Job, lifeline: Lifeline) -> int:
+    """Do a job on a run. Returns the exit code: 0 when it completed or was stopped, 1 when it failed."""
+    try:
+        with EventLog(folder.events_file) as log:
+            return _run(folder, job, log, lifeline)
+    except EventLogError:
+        traceback.print_exc()  # the disk is full, say: the supervisor records the end when it can
+        return 2
+
+
+def _run(folder: RunFolder, job: Job, log: EventLog, lifeline: Lifeline) -> int:
+    state = read_state(folder)
+    try:
+        context = JobContext(folder, folder.read_spec(), log, state, lifeline)
+        outcome = _dispatch(context, job)
+        _say_end(folder, job, log, outcome)
+    except StopNow:
+        log_stop(folder, job, log)
+    except EventLogError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the boundary of the process: everything becomes words
+        traceback.print_exc()
+        log.append(explain(error))
+        _say_end(folder, job, log, "failed", exit_code=1)
+        return 1
+    return 0
+
+
+def log_stop(folder: RunFolder, job: Job, log: EventLog) -> None:
+    """Say that a job ended because the person wished it."""
+    from orpo_studio.runs import take
+
+    take(folder, "stop")
+    _say_end(folder, job, log, "stopped")
+
+
+def read_state(folder: RunFolder) -> RunState:
+    """Return what the run has said so far."""
+    state = RunState()
+    for event in read_events(folder.events_file):
+        state.apply(event)
+    return state
+
+
+def _dispatch(context: JobContext, job: Job) -> Outcome:
+    # Imported here, so that a trainer that dies at import still says so in words.
+    match job:
+        case Job.TRAIN:
+            from orpo_studio.trainer.train import train
+
+            return train(context)
+        case Job.EVALUATE:
+            from orpo_studio.trainer.evaluate import evaluate
+
+            evaluate(context)
+        case Job.EXPORT:
+            from orpo_studio.trainer.export import export
+
+            export(context)
+    return "completed"
+
+
+def _say_end(
+    folder: RunFolder,
+    job: Job,
+    log: EventLog,
+    outcome: Literal["completed", "stopped", "failed"],
+    exit_code: int = 0,
+) -> None:
+    if job is Job.TRAIN:
+        log.append(RunEnded(outcome=outcome, step=read_state(folder).latest.step, exit_code=exit_code))
+    else:
+        log.append(JobEnded(job=job.value, outcome=outcome, exit_code=exit_code))

@@ -1,0 +1,75 @@
+"""The run's preference pairs: converted once into the run's folder, then read from there."""
+
+from pathlib import Path
+
+from orpo_studio.config import DEMO, RunSpec
+from orpo_studio.data.conversion import convert
+from orpo_studio.data.pair import Pair
+from orpo_studio.data.prepared import PreparedData
+from orpo_studio.data.problem import ConversionCancelled, DataProblem
+from orpo_studio.paths import demo_data, demo_held_out
+from orpo_studio.trainer.context import JobContext
+from orpo_studio.trainer.problems import StopNow, TrainerProblem
+
+
+def prepare_pairs(context: JobContext) -> PreparedData:
+    """Return the run's converted pairs, converting them when the run has none yet.
+
+    Once converted they stay: a resumed run trains on the same rows even if the source has changed since.
+
+    Raises:
+        DataProblem: the source cannot be used.
+        TrainerProblem: nothing can be held out.
+        StopNow: a stop was wanted.
+    """
+    try:
+        data = PreparedData.open(context.folder.data)
+    except DataProblem:
+        data = _convert(context)
+    if data.summary.held_out == 0:
+        raise TrainerProblem(
+            "nothing-held-out",
+            "No pairs can be held out to measure on.",
+            detail="All pairs have the same prompt, and a prompt is never on both sides.",
+            hint="Add pairs with other prompts, or name a held-out file.",
+        )
+    return data
+
+
+def _convert(context: JobContext) -> PreparedData:
+    source, held_out = sources(context.spec)
+    advance = context.stage("prepare_data", "Prepare the data", total=100, unit="%")
+    try:
+        return convert(
+            source,
+            context.folder.data,
+            held_out=held_out if held_out is not None else context.spec.data.held_out,
+            seed=context.spec.data.split_seed,
+            progress=lambda share: advance(int(100 * share)),
+            cancel=context.stop_wanted,
+        )
+    except ConversionCancelled:
+        raise StopNow from None
+
+
+def sources(spec: RunSpec) -> tuple[Path, Path | None]:
+    """Return the data file and the held-out file, if one is named; the demo brings its own."""
+    named = spec.data.held_out_file.strip()
+    if spec.data.source == DEMO:
+        return demo_data(), Path(named).expanduser() if named else demo_held_out()
+    return Path(spec.data.source).expanduser(), Path(named).expanduser() if named else None
+
+
+def read_held_out(data: PreparedData, count: int) -> list[Pair]:
+    """Return up to ``count`` held-out pairs, spread evenly over them, the same ones each time."""
+    with data.pages() as pages:
+        total = pages.count("held_out")
+        if total <= count:
+            return pages.page(0, total, "held_out")
+        return [pages.page(index * total // count, 1, "held_out")[0] for index in range(count)]
+
+
+def read_training(data: PreparedData) -> list[Pair]:
+    """Return all training pairs."""
+    with data.pages() as pages:
+        return pages.page(0, pages.count("train"), "train")

@@ -1,0 +1,94 @@
+"""From a specification to the numbers of a training: steps, intervals, and TRL's configuration."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trl.experimental.orpo import ORPOConfig
+
+from orpo_studio.config import RunSpec
+from orpo_studio.trainer.load import Precision
+
+_MOST_POINTS = 1000
+"""Points on a chart when the logging interval is automatic: every step up to this many."""
+_PARTS = 5
+"""Evaluations and checkpoints over a run when their interval is automatic."""
+
+_SCHEDULES = {
+    "linear": "linear",
+    "cosine": "cosine",
+    "constant": "constant_with_warmup",
+    "inverse_sqrt": "inverse_sqrt",
+}
+_OPTIMIZERS = {
+    "adamw": "adamw_torch",
+    "adamw_8bit": "adamw_bnb_8bit",
+    "paged_adamw_8bit": "paged_adamw_8bit",
+    "rmsprop": "rmsprop",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Lengths of a training, in optimizer steps (``epochs`` in passes over the pairs)."""
+
+    total_steps: int
+    warmup_steps: int
+    epochs: float
+    logging_steps: int
+    evaluation_steps: int
+    checkpoint_steps: int
+
+
+def make_plan(spec: RunSpec, pairs: int) -> Plan:
+    """Return the plan of a training on ``pairs`` training pairs; intervals of 0 are chosen here."""
+    recipe, train = spec.recipe, spec.train
+    steps_per_epoch = math.ceil(math.ceil(pairs / recipe.micro_batch) / recipe.accumulation)
+    total = recipe.max_steps or max(1, math.ceil(recipe.epochs * steps_per_epoch))
+    part = max(_PARTS, math.ceil(total / _PARTS))
+    return Plan(
+        total_steps=total,
+        warmup_steps=int(recipe.warmup) if recipe.warmup >= 1 else math.ceil(recipe.warmup * total),
+        epochs=total / steps_per_epoch,
+        logging_steps=train.logging_steps or max(1, math.ceil(total / _MOST_POINTS)),
+        evaluation_steps=train.evaluation_steps or part,
+        checkpoint_steps=train.checkpoint_steps or part,
+    )
+
+
+def trl_config(spec: RunSpec, plan: Plan, precision: Precision, *, device: str, home: Path) -> ORPOConfig:
+    """Return TRL's configuration. When to log, measure and save is the reporter's to say, hence the three "no"."""
+    recipe = spec.recipe
+    options: dict[str, Any] = {
+        "output_dir": str(home),
+        "beta": recipe.lambda_,
+        "max_length": recipe.max_length,
+        # TRL's own switch would also turn off the adapter's dropout; the base's is turned off when it is loaded.
+        "disable_dropout": False,
+        "learning_rate": recipe.learning_rate,
+        "lr_scheduler_type": _SCHEDULES[recipe.schedule],
+        "warmup_steps": plan.warmup_steps,
+        "optim": _OPTIMIZERS[recipe.optimizer],
+        "weight_decay": recipe.weight_decay,
+        "max_grad_norm": recipe.max_grad_norm,
+        "max_steps": plan.total_steps,
+        "per_device_train_batch_size": recipe.micro_batch,
+        "gradient_accumulation_steps": recipe.accumulation,
+        "seed": recipe.seed,
+        "bf16": precision == "bf16",
+        "fp16": precision == "fp16",
+        "use_cpu": device == "cpu",
+        "dataloader_pin_memory": device == "cuda",
+        "gradient_checkpointing": False,
+        "activation_checkpointing": recipe.gradient_checkpointing,
+        "activation_checkpointing_kwargs": {"use_reentrant": False} if recipe.gradient_checkpointing else None,
+        "logging_strategy": "no",
+        "eval_strategy": "no",
+        "save_strategy": "no",
+        "logging_nan_inf_filter": False,
+        "remove_unused_columns": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+    return ORPOConfig(**options)

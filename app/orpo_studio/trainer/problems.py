@@ -1,0 +1,99 @@
+"""Errors in words for the person."""
+
+import errno
+from typing import Protocol, runtime_checkable
+
+from orpo_studio.events import Problem
+
+
+class TrainerProblem(Exception):  # noqa: N818 - a problem is what the person is shown
+    """Something that ends a job, and what to do about it.
+
+    Attributes:
+        code: a stable name for programs, such as ``non-finite``.
+        title: what happened, in one short sentence.
+        detail: why, with the evidence.
+        hint: what to do about it.
+    """
+
+    def __init__(self, code: str, title: str, *, detail: str, hint: str) -> None:
+        super().__init__(f"{title} {detail} {hint}")
+        self.code, self.title, self.detail, self.hint = code, title, detail, hint
+
+
+class StopNow(Exception):  # noqa: N818 - not an error: the person asked for it
+    """The person wants the job to end, and nothing is half done that must be finished first."""
+
+
+@runtime_checkable
+class InWords(Protocol):
+    """An exception that says itself what happened and what to do, as those of data, models and runs do."""
+
+    code: str
+    title: str
+    detail: str
+    hint: str
+
+
+def explain(error: BaseException) -> Problem:
+    """Return what to tell the person about an exception that ended a job."""
+    if isinstance(error, InWords):
+        return _error(error.code, error.title, error.detail, error.hint)
+    if _is_out_of_memory(error):
+        return _error(
+            "out-of-memory",
+            "The memory is not enough for this run.",
+            _first_line(error),
+            "Halve the micro-batch and double the accumulation, which keeps the result the same. If the micro-batch is "
+            "1, shorten the maximum length, switch on gradient checkpointing, or choose 4-bit quantization.",
+        )
+    if _is_disk_full(error):
+        return _error(
+            "disk-full",
+            "The disk is full.",
+            _first_line(error),
+            "Make room on the disk of this workspace, then start again. Complete checkpoints are kept.",
+        )
+    if isinstance(error, PermissionError):
+        return _error(
+            "not-writable",
+            "A file could not be written.",
+            f"{error.filename}: {error.strerror}.",
+            "Allow writing there, or choose another folder, then start again.",
+        )
+    if isinstance(error, ImportError):
+        return _error(
+            "cannot-import",
+            "The training packages cannot be loaded.",
+            f"{type(error).__name__}: {error}",
+            "The installation is not complete. Run the set-up again: it repairs the environment.",
+        )
+    return _error(
+        "unexpected",
+        "The job ended with an error that is not known.",
+        f"{type(error).__name__}: {_first_line(error)}",
+        "The console log holds the details. A support archive of the run helps others to find the cause.",
+    )
+
+
+def _error(code: str, title: str, detail: str, hint: str) -> Problem:
+    return Problem(severity="error", code=code, title=title, detail=detail, hint=hint)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:600]
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # By name: this must work when torch cannot be imported.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "not enough memory" in text)
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    # safetensors and torch wrap the system's error in their own classes and keep only its words.
+    return "No space left on device" in str(error) or "os error 28" in str(error)

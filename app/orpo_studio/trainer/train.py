@@ -1,0 +1,227 @@
+"""The job "train": from a run's specification to its adapter, resuming where an earlier attempt left off."""
+
+import contextlib
+
+from orpo_studio.data.pair import Message
+from orpo_studio.data.prepared import PreparedData
+from orpo_studio.events import (
+    CheckpointSaved,
+    DataPrepared,
+    ModelLoaded,
+    Problem,
+    Stage,
+    TrainingStarted,
+    read_events,
+)
+from orpo_studio.events.types import RunEnded
+from orpo_studio.models.card import ModelCard
+from orpo_studio.trainer import checkpoints
+from orpo_studio.trainer.adapter import count_parameters, load_for_training
+from orpo_studio.trainer.checkpoints import Checkpoint
+from orpo_studio.trainer.context import JobContext
+from orpo_studio.trainer.heldout import HeldOut
+from orpo_studio.trainer.jobs import Outcome
+from orpo_studio.trainer.load import Loaded, read_card
+from orpo_studio.trainer.loss_path import choose_path
+from orpo_studio.trainer.orpo import NonFiniteError, StudioOrpoTrainer
+from orpo_studio.trainer.pairs import prepare_pairs, read_held_out, read_training
+from orpo_studio.trainer.plan import Plan, make_plan, trl_config
+from orpo_studio.trainer.problems import StopNow, TrainerProblem
+from orpo_studio.trainer.reporter import Clock, Reporter
+from orpo_studio.trainer.result import has_result, save_result
+from orpo_studio.trainer.tokens import Tokenized, TokenizedDataset, tokenize_pairs
+
+
+def train(context: JobContext) -> Outcome:
+    """Train a run to its end, or until a stop is wanted.
+
+    Raises:
+        TrainerProblem: it cannot go on, in words.
+        StopNow: a stop was wanted before the first step.
+    """
+    if _is_completed(context):
+        context.say(_already_completed())
+        return "completed"
+    card = read_card(context.spec)
+    data = prepare_pairs(context)
+    context.check_stop()
+    context.say(Stage(name="load_model", title="Load the model"))
+    loaded = load_for_training(context.spec, card)
+    context.say(_model_loaded(context, card, loaded))
+    context.check_stop()
+    training, held_out = _tokenize(context, data, loaded)
+    context.say(choose_path())
+    return _Training(context, loaded, training, held_out).run()
+
+
+def _is_completed(context: JobContext) -> bool:
+    # The events, not the state: a new launch has already opened the state again.
+    ends = [event.outcome for event in read_events(context.folder.events_file) if isinstance(event, RunEnded)]
+    return "completed" in ends and has_result(context.folder.adapter)
+
+
+def _already_completed() -> Problem:
+    return Problem(
+        severity="warning",
+        code="already-completed",
+        title="This run is complete; there is nothing left to train.",
+        detail="Its adapter is in the run's folder.",
+        hint="Evaluate or export it. To train again, duplicate the run's settings into a new run.",
+    )
+
+
+def _model_loaded(context: JobContext, card: ModelCard, loaded: Loaded) -> ModelLoaded:
+    total, trainable = count_parameters(loaded.model)
+    return ModelLoaded(
+        architecture=card.architecture,
+        parameters=total,
+        trainable=trainable,
+        device=str(loaded.device),
+        dtype=loaded.precision,
+        quantization=context.spec.recipe.quantization,
+        notes=list(card.notes),
+    )
+
+
+def _tokenize(context: JobContext, data: PreparedData, loaded: Loaded) -> tuple[Tokenized, HeldOut]:
+    """Tokenize both splits, say the counts, and refuse data of which nothing is left."""
+    training, held_out = read_training(data), read_held_out(data, data.summary.held_out)
+    total = len(training) + len(held_out)
+    advance = context.stage("tokenize", "Tokenize the pairs", total=total, unit="pairs")
+    length = context.spec.recipe.max_length
+    train = tokenize_pairs(training, loaded.tokenizer, loaded.template, max_length=length, advance=advance)
+    test = tokenize_pairs(
+        held_out,
+        loaded.tokenizer,
+        loaded.template,
+        max_length=length,
+        advance=lambda done: advance(len(training) + done),
+    )
+    _require_pairs(train, test, length)
+    aside = train.set_aside + test.set_aside
+    context.say(
+        DataPrepared(
+            rows_in=data.summary.rows_in,
+            train=len(train.pairs),
+            held_out=len(test.pairs),
+            set_aside={str(reason): count for reason, count in (*data.summary.set_aside.items(), *aside.items())},
+            tokens=sum(len(pair.chosen) + len(pair.rejected) for pair in train.pairs),
+            longest=max(pair.longest for pair in train.pairs),
+            truncated=sum(pair.truncated for pair in train.pairs),
+        )
+    )
+    return train, _measured_part(context, loaded, test)
+
+
+def _measured_part(context: JobContext, loaded: Loaded, test: Tokenized) -> HeldOut:
+    count, total = context.spec.evaluate.pairs, len(test.pairs)
+    chosen = range(total) if total <= count else [index * total // count for index in range(count)]
+    return HeldOut(context, loaded, [test.pairs[i] for i in chosen], [test.texts[i] for i in chosen])
+
+
+def _require_pairs(train: Tokenized, test: Tokenized, max_length: int) -> None:
+    for split, name in ((train, "training"), (test, "held-out")):
+        if not split.pairs:
+            raise TrainerProblem(
+                "no-room",
+                f"No {name} pair is left to use.",
+                detail=f"At {max_length} tokens: "
+                + ", ".join(f"{reason} {count}" for reason, count in split.set_aside.items())
+                + ".",
+                hint="Raise the maximum length, or choose data with shorter prompts.",
+            )
+
+
+class _Training:
+    """The part of the job in which a model is in memory and rows are ready."""
+
+    def __init__(self, context: JobContext, loaded: Loaded, training: Tokenized, held_out: HeldOut) -> None:
+        self._context, self._loaded, self._held_out = context, loaded, held_out
+        self._plan: Plan = make_plan(context.spec, len(training.pairs))
+        home = context.folder.checkpoints
+        home.mkdir(exist_ok=True)
+        checkpoints.remove_incomplete(home)
+        found = checkpoints.complete_checkpoints(home)
+        self._resume: Checkpoint | None = found[-1] if found else None
+        self._clock = Clock(self._resume.seconds if self._resume else 0.0)
+        self._reporter = Reporter(context, self._plan, self._clock, sample=self._sample)
+        self._trainer = StudioOrpoTrainer(
+            loaded=loaded,
+            config=trl_config(context.spec, self._plan, loaded.precision, device=loaded.device.type, home=home),
+            pairs=TokenizedDataset(training.pairs),
+            reporter=self._reporter,
+            measure=self._measure_during,
+            seconds=self._clock.seconds,
+            saved=self._say_saved,
+            keep=context.spec.train.keep_checkpoints,
+        )
+        self._reporter.follow(self._trainer)
+
+    def run(self) -> Outcome:
+        if self._context.state.before is None:
+            self._measure_before()
+        plan, context = self._plan, self._context
+        first = self._resume.step if self._resume else 0
+        self._clock.start()
+        context.say(
+            TrainingStarted(
+                first_step=first,
+                total_steps=plan.total_steps,
+                epochs=plan.epochs,
+                effective_batch=context.spec.effective_batch,
+                logging_steps=plan.logging_steps,
+                evaluation_steps=plan.evaluation_steps,
+                checkpoint_steps=plan.checkpoint_steps,
+            )
+        )
+        if self._resume is not None and first >= plan.total_steps:
+            self._trainer.load_weights(self._resume)  # ended between the last step and the saved result
+        else:
+            self._steps(first)
+        if self._reporter.stopped:
+            return "stopped"
+        context.say(Stage(name="save", title="Save the result"))
+        save_result(self._loaded, context.folder.adapter)
+        self._held_out.evaluate("after", step=plan.total_steps, epoch=plan.epochs, seconds=self._clock.seconds())
+        return "completed"
+
+    def _steps(self, first: int) -> None:
+        total = self._plan.total_steps
+        self._context.say(Stage(name="train", title="Train", done=first, total=total, unit="steps"))
+        try:
+            self._trainer.train(resume_from_checkpoint=str(self._resume.path) if self._resume else None)
+        except NonFiniteError as error:
+            self._trainer.save_now()
+            raise self._in_words(error) from error
+
+    def _measure_before(self) -> None:
+        with self._loaded.base():
+            self._held_out.evaluate("before", step=0, epoch=0.0, seconds=0.0)
+
+    def _measure_during(self, step: int, epoch: float) -> None:
+        with contextlib.suppress(StopNow):  # the next step's end sees the request, saves and stops
+            self._held_out.evaluate("during", step=step, epoch=epoch, seconds=self._clock.seconds())
+        self._context.say(Stage(name="train", title="Train", done=step, total=self._plan.total_steps, unit="steps"))
+
+    def _sample(self, step: int, prompts: list[str]) -> None:
+        asked = [[Message(role="user", content=prompt)] for prompt in prompts if prompt.strip()]
+        if not asked:
+            asked = [pair.prompt for pair in self._held_out.texts[: max(1, self._context.spec.evaluate.samples)]]
+        with contextlib.suppress(StopNow):
+            self._held_out.sample(asked, step=step, source="tuned")
+
+    def _say_saved(self, checkpoint: Checkpoint) -> None:
+        folder = checkpoint.path.relative_to(self._context.folder.path).as_posix()
+        self._context.say(CheckpointSaved(step=checkpoint.step, folder=folder, size_bytes=checkpoint.size_bytes))
+
+    def _in_words(self, error: NonFiniteError) -> TrainerProblem:
+        rows = ", ".join(str(row) for row in error.rows[:20])
+        rate = self._context.spec.recipe.learning_rate
+        return TrainerProblem(
+            "non-finite",
+            f"The {error.what} of step {error.step} is not a finite number.",
+            detail=f"The step was not made: the weights are as step {error.step - 1} left them, and are saved as a "
+            f"checkpoint. Source rows of the batch: {rows}.",
+            hint=f"Look at these rows. Otherwise start a new run with a lower learning rate than {rate:g}, or with "
+            "precision float32.",
+        )
