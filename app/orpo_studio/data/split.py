@@ -27,7 +27,7 @@ def held_out_count(held_out: float, kept: int) -> int:
         DataProblem: the size makes no sense or leaves nothing to train on.
     """
     if isinstance(held_out, float) and 0 < held_out < 1:
-        return max(1, round(held_out * kept))
+        return min(max(1, round(held_out * kept)), kept - 1)
     if not (held_out >= 0 and (isinstance(held_out, int) or held_out == 0)):
         raise DataProblem(
             "held-out-size",
@@ -50,6 +50,10 @@ def choose_held_out(keys: Iterable[int], wanted: int) -> frozenset[int]:
 
     All rows of a prompt go to the same side. The rows held out are as many as wanted wherever the sizes of the
     groups allow it, never more unless a single group is; with one prompt alone nothing can be held out.
+
+    Args:
+        keys: the key of each row's prompt.
+        wanted: how many rows to hold out, fewer than there are.
     """
     sizes = Counter(keys)
     if wanted <= 0 or len(sizes) < 2:
