@@ -125,6 +125,7 @@ class PairView(QWidget):
     def _fill(self, prompt: str, chosen: str, rejected: str, specials: tuple[str, ...]) -> None:
         for pane, text in ((self.prompt, prompt), (self.chosen, chosen), (self.rejected, rejected)):
             cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}\n… {len(text) - LONGEST:,} more characters"
+            pane.setCurrentCharFormat(QTextCharFormat())  # or the new text takes the look of the old text's beginning
             pane.setPlainText(cut)
             _mark(pane, specials)
 

@@ -1,0 +1,1 @@
+"""Answers and figures of base and tuned model, side by side."""

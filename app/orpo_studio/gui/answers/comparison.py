@@ -1,0 +1,72 @@
+"""Answers side by side: the prompt over the base model's answer and the tuned model's."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+
+from orpo_studio.gui.answers.pairing import AnswerPair
+from orpo_studio.gui.theme import em, theme
+from orpo_studio.gui.widgets.basic import card, label
+
+MOST = 50
+LONGEST = 4000
+
+
+class Comparison(QScrollArea):
+    """A scrolling column of answer pairs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Answers side by side")
+        self._shown: list[AnswerPair] = []
+        self.clear()
+
+    def clear(self) -> None:
+        """Show none."""
+        self.show_answers([])
+
+    def show_answers(self, answers: list[AnswerPair]) -> None:
+        """Show pairs of answers, in the order given."""
+        if answers == self._shown and self.widget() is not None:
+            return
+        self._shown = answers
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, em(0.5), 0)
+        column.setSpacing(em(0.75))
+        for pair in answers[:MOST]:
+            column.addWidget(_pair_card(pair))
+        column.addStretch(1)
+        self.setWidget(inside)
+
+
+def _pair_card(pair: AnswerPair) -> QFrame:
+    frame, layout = card()
+    layout.addWidget(label(_cut(pair.prompt), "heading", wrap=True, selectable=True))
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(em(1.5))
+    grid.setVerticalSpacing(em(0.25))
+    sides = (
+        ("● Base", theme().colors.base, pair.base, "The base model was not asked."),
+        (f"◆ Tuned, step {pair.step}", theme().colors.tuned, pair.tuned, "Not answered yet."),
+    )
+    for column, (head, color, answer, missing) in enumerate(sides):
+        title = label(head)
+        title.setStyleSheet(f"color: {color}; font-weight: 600;")
+        grid.addWidget(title, 0, column)
+        words = label(
+            _cut(answer) if answer else "(an empty answer)" if answer == "" else missing, wrap=True, selectable=True
+        )
+        words.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        if not answer:
+            words.setProperty("kind", "muted")
+        grid.addWidget(words, 1, column)
+        grid.setColumnStretch(column, 1)
+    layout.addLayout(grid)
+    return frame
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
