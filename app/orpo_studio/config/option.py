@@ -1,6 +1,7 @@
 """What the schema knows of one option, beyond its value."""
 
 import difflib
+import math
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -151,7 +152,7 @@ class Option:
 
 def format_number(value: float) -> str:
     """Write a number as short as it can be read back: ``0.1``, ``5e-05`` as ``5e-5``, ``8`` for ``8.0``."""
-    if value == int(value) and abs(value) < 1e15:
+    if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
         return str(int(value))
     return repr(value).replace("e-0", "e-").replace("e+0", "e")
 

@@ -191,6 +191,7 @@ def style_sheet(colors: Colors) -> str:
     QLabel[kind="heading"] {{ font-weight: 600; }}
     QLabel[kind="muted"] {{ color: {colors.muted}; }}
     QLabel[kind="failure"] {{ color: {colors.failure}; }}
+    QLabel[kind="accent"] {{ color: {colors.tuned}; }}
     QLabel[kind="attention"] {{ color: {colors.attention}; }}
     QPushButton {{ padding: {base}px {em(1)}px; border: 1px solid {colors.border}; border-radius: 6px;
                    background: {colors.panel}; }}
