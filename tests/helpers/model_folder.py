@@ -11,6 +11,7 @@ CONFIG: dict[str, object] = {
     "vocab_size": 8,
     "hidden_size": 4,
     "num_hidden_layers": 1,
+    "num_attention_heads": 2,
     "max_position_embeddings": 64,
     "tie_word_embeddings": False,
 }
@@ -73,7 +74,7 @@ def write_model(folder: Path, tensors: Mapping[str, tuple[str, tuple[int, ...]]]
     folder.mkdir()
     write_json(folder / "config.json", CONFIG | config)
     write_json(folder / "tokenizer.json", tokenizer_json())
-    names = {"bos_token": "<s>", "eos_token": {"content": "</s>"}, "unk_token": "<unk>"}
+    names = {"bos_token": "<s>", "eos_token": {"__type": "AddedToken", "content": "</s>"}, "unk_token": "<unk>"}
     write_json(folder / "tokenizer_config.json", names)
     write_safetensors(folder / "model.safetensors", tensors)
     return folder
