@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from orpo_studio import paths
 from orpo_studio.gui.notice import Notice, notice_of
-from orpo_studio.gui.preferences import load_preferences
+from orpo_studio.gui.preferences import Preferences, load_preferences
 from orpo_studio.gui.theme import install_theme
 from orpo_studio.gui.window import MainWindow
 from orpo_studio.gui.workbench import Workbench
@@ -38,16 +38,21 @@ class _Faults(QObject):
             sys.__excepthook__(kind, error, trace)
 
 
-def make_window(workspace: Path, preferences_file: Path | None, warnings: list[str] | None = None) -> MainWindow:
-    """Make the window with its workbench, without showing it; the application must exist."""
-    preferences, warning = load_preferences(preferences_file or Path("/nonexistent"))
+def make_window(workspace: Path | None, preferences_file: Path | None) -> MainWindow:
+    """Make the window with its workbench, without showing it.
+
+    Args:
+        workspace: where runs are kept; None for the remembered place, or the default one.
+        preferences_file: what is remembered between starts; None remembers nothing.
+    """
+    preferences, warning = load_preferences(preferences_file) if preferences_file else (Preferences(), "")
     install_theme(_application(), preferences.theme)
-    bench = Workbench(workspace, preferences, preferences_file)
+    remembered = Path(preferences.workspace) if preferences.workspace else paths.default_workspace()
+    bench = Workbench(workspace or remembered, preferences, preferences_file)
     window = MainWindow(bench)
     bench.setParent(window)
-    for text in [warning, *(warnings or [])]:
-        if text:
-            bench.tell(Notice("warning", "Some settings of the window were lost.", text))
+    if warning:
+        bench.tell(Notice("warning", "Some settings of the window were lost.", warning))
     QTimer.singleShot(0, bench.open)
     return window
 
@@ -60,7 +65,7 @@ def main(argv: list[str] | None = None, workspace: Path | None = None) -> int:
     arguments, _rest = parser.parse_known_args(argv)
     app = _application()
     app.setProperty("begun", begun)
-    window = make_window(arguments.workspace or paths.default_workspace(), paths.preferences_file())
+    window = make_window(arguments.workspace, paths.preferences_file())
     faults = _Faults(app)
     faults.raised.connect(lambda error: window.bench.tell(notice_of(error)))
     faults.install()

@@ -1,7 +1,7 @@
 """Over the pages: what is looked at, and how the machine is."""
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QToolButton
 
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
@@ -25,12 +25,22 @@ class Header(QFrame):
         self.name.textEdited.connect(bench.draft.set_name)
         self.run_title = label("", "heading")
         self.new_run = button("New run", bench.show_draft, "link", hint="Back to the settings being prepared")
+        layout.setSpacing(em(1))
         self.chip = label("", "muted")
         self.chip.setAccessibleName("This machine")
         for widget in (self.name, self.run_title, self.new_run):
             layout.addWidget(widget)
         layout.addStretch(1)
         layout.addWidget(self.chip)
+        self.menu = QToolButton()
+        self.menu.setText("☰")
+        self.menu.setAutoRaise(True)
+        self.menu.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu.setAccessibleName("Menu")
+        self.menu.setToolTip("Menu. Ctrl+K searches all actions")
+        layout.addSpacing(em(0.5))
+        layout.addWidget(self.menu)
+        self.setFixedHeight(em(3))
         bench.subject_changed.connect(self.refresh)
         bench.draft.changed.connect(self.refresh)
         self._timer = QTimer(self, interval=CHIP_MS)

@@ -187,12 +187,16 @@ def style_sheet(colors: Colors) -> str:
     QFrame[kind="line"] {{ background: {colors.border}; border: none; max-height: 1px; }}
     QFrame[kind="rail"] {{ background: {colors.panel}; border: none; border-right: 1px solid {colors.border}; }}
     QFrame[kind="foot"] {{ background: {colors.panel}; border: none; border-top: 1px solid {colors.border}; }}
-    QLabel[kind="title"] {{ font-size: 20px; font-weight: 600; }}
+    QLabel[kind="title"] {{ font-size: {em(1.25)}px; font-weight: 600; }}
     QLabel[kind="heading"] {{ font-weight: 600; }}
     QLabel[kind="muted"] {{ color: {colors.muted}; }}
     QLabel[kind="failure"] {{ color: {colors.failure}; }}
     QLabel[kind="accent"] {{ color: {colors.tuned}; }}
     QLabel[kind="attention"] {{ color: {colors.attention}; }}
+    QLabel[kind="chosen"] {{ color: {colors.chosen}; font-weight: 600; }}
+    QLabel[kind="rejected"] {{ color: {colors.rejected}; font-weight: 600; }}
+    QLabel[kind="tuned"] {{ color: {colors.tuned}; font-weight: 600; }}
+    QLabel[kind="base"] {{ color: {colors.base}; font-weight: 600; }}
     QPushButton {{ padding: {base}px {em(1)}px; border: 1px solid {colors.border}; border-radius: 6px;
                    background: {colors.panel}; }}
     QPushButton:hover {{ background: {colors.raised}; }}
@@ -205,6 +209,7 @@ def style_sheet(colors: Colors) -> str:
     QPushButton[kind="link"] {{ color: {colors.tuned}; border: none; padding: 0; background: transparent;
                                 text-align: left; }}
     QPushButton[kind="link"]:hover, QPushButton[kind="link"]:focus {{ text-decoration: underline; }}
+    QToolButton::menu-indicator {{ image: none; }}
     QLineEdit, QPlainTextEdit, QTextEdit {{ border: 1px solid {colors.border}; border-radius: 6px; padding: {small}px;
                    background: {colors.panel}; selection-background-color: {colors.accent}; }}
     QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus {{ border: 1px solid {colors.accent}; }}

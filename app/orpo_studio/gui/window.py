@@ -6,6 +6,7 @@ from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
 
+from orpo_studio.gui.actions import Actions
 from orpo_studio.gui.foot import Foot
 from orpo_studio.gui.header import Header
 from orpo_studio.gui.notices import NoticeStrip
@@ -17,8 +18,8 @@ from orpo_studio.gui.pages.recipe import RecipePage
 from orpo_studio.gui.pages.runs import RunListView
 from orpo_studio.gui.pages.ship import ShipPage
 from orpo_studio.gui.pages.train import TrainPage
+from orpo_studio.gui.palette import Palette
 from orpo_studio.gui.rail import Rail
-from orpo_studio.gui.steps import STEPS
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.workbench import Workbench
 
@@ -43,6 +44,8 @@ class MainWindow(QMainWindow):
         self.header = Header(bench)
         self.notices = NoticeStrip()
         self.foot = Foot(bench)
+        self.actions_table = Actions(self, bench, self.show_page)
+        self._palette: Palette | None = None
         self._arrange()
         self._connect()
         self._restore()
@@ -122,18 +125,15 @@ class MainWindow(QMainWindow):
         bench.issues_changed.connect(self.refresh)
         bench.subject_changed.connect(self._on_subject)
         bench.run_started.connect(lambda: self.show_page("train"))
-        for number, step in enumerate(STEPS, start=1):
-            self._shortcut(f"Ctrl+{number}", lambda key=step.key: self.show_page(key))
-        for keys in ("Ctrl+Return", "Ctrl+Enter"):
-            self._shortcut(keys, bench.start)
-        self._shortcut("Ctrl+.", lambda: bench.request("stop"))
-        self._shortcut(QKeySequence(QKeySequence.StandardKey.Undo), bench.draft.undo.undo)
-        self._shortcut(QKeySequence(QKeySequence.StandardKey.Redo), bench.draft.undo.redo)
+        self.header.menu.setMenu(self.actions_table.menu())
+        palette = QShortcut(QKeySequence("Ctrl+K"), self)
+        palette.activated.connect(self._open_palette)
         self._leaving = False
 
-    def _shortcut(self, keys: str | QKeySequence, action: object) -> None:
-        shortcut = QShortcut(QKeySequence(keys), self)
-        shortcut.activated.connect(action)
+    def _open_palette(self) -> None:
+        if self._palette is None:
+            self._palette = Palette(self, self.actions_table.all)
+        self._palette.open_fresh()
 
     def _on_subject(self) -> None:
         follower = self.bench.follower

@@ -121,6 +121,12 @@ class Workbench(QObject):
         self.draft.set("data.source", path)
         return "data"
 
+    def move_workspace(self, folder: str) -> None:
+        """Keep runs in another folder from now on; those of the old one stay where they are."""
+        self.show_draft()
+        self.preferences.workspace = folder
+        self.runs.move(Path(folder))
+
     def show_draft(self) -> None:
         """Turn the pages to the draft."""
         self._follow(None, None)

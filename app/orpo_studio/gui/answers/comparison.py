@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from orpo_studio.gui.answers.pairing import AnswerPair
-from orpo_studio.gui.theme import em, theme
+from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import card, label
 
 MOST = 50
@@ -49,13 +49,11 @@ def _pair_card(pair: AnswerPair) -> QFrame:
     grid.setHorizontalSpacing(em(1.5))
     grid.setVerticalSpacing(em(0.25))
     sides = (
-        ("● Base", theme().colors.base, pair.base, "The base model was not asked."),
-        (f"◆ Tuned, step {pair.step}", theme().colors.tuned, pair.tuned, "Not answered yet."),
+        ("● Base", "base", pair.base, "The base model was not asked."),
+        (f"◆ Tuned, step {pair.step}", "tuned", pair.tuned, "Not answered yet."),
     )
-    for column, (head, color, answer, missing) in enumerate(sides):
-        title = label(head)
-        title.setStyleSheet(f"color: {color}; font-weight: 600;")
-        grid.addWidget(title, 0, column)
+    for column, (head, kind, answer, missing) in enumerate(sides):
+        grid.addWidget(label(head, kind), 0, column)
         words = label(
             _cut(answer) if answer else "(an empty answer)" if answer == "" else missing, wrap=True, selectable=True
         )

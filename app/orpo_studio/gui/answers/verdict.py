@@ -97,7 +97,7 @@ def verdict(figures: Figures | None) -> Verdict:
         return Verdict("Not measured on held-out pairs.", "")
     before = figures.before[ACCURACY]
     if ACCURACY not in figures.after:
-        return Verdict(f"Before training: {before:.0%} reward accuracy", f"On {figures.pairs} held-out pairs.")
+        return Verdict(f"Before training: {100 * before:.0f} % reward accuracy", f"On {figures.pairs} held-out pairs.")
     after, pairs = figures.after[ACCURACY], max(figures.pairs, 1)
     spread = 1.96 * math.sqrt((before * (1 - before) + after * (1 - after)) / pairs)
     change = after - before
@@ -105,7 +105,7 @@ def verdict(figures: Figures | None) -> Verdict:
     word = ("Better" if change > 0 else "Worse") if real else "No clear difference"
     so_far = "" if figures.is_final else " so far"
     return Verdict(
-        f"{word} on held-out pairs{so_far}: {before:.0%} → {after:.0%} reward accuracy",
+        f"{word} on held-out pairs{so_far}: {100 * before:.0f} % → {100 * after:.0f} % reward accuracy",
         f"Difference {100 * change:+.0f} ± {100 * spread:.0f} points (95 %) on {figures.pairs} held-out pairs"
         + (
             ", more than chance explains." if real else ": within what chance explains. More held-out pairs would tell."

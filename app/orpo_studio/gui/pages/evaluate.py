@@ -39,6 +39,7 @@ class EvaluatePage(Page):
         self.stack.addWidget(self._build_empty())
         self.stack.addWidget(self._build_result())
         bench.subject_changed.connect(self._on_subject)
+        bench.data.changed.connect(self._show_buttons)
         self._on_subject()
 
     # --- building

@@ -51,9 +51,9 @@ class PairView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._shown: tuple[Pair, Reading | None, int] | None = None
-        self.prompt_head, self.prompt = _pane("Prompt")
-        self.chosen_head, self.chosen = _pane("Chosen")
-        self.rejected_head, self.rejected = _pane("Rejected")
+        self.prompt_head, self.prompt = _pane("Prompt", "heading")
+        self.chosen_head, self.chosen = _pane("Chosen", "chosen")
+        self.rejected_head, self.rejected = _pane("Rejected", "rejected")
         self.note = label("", "attention", wrap=True)
         self.note.hide()
         layout = QVBoxLayout(self)
@@ -111,14 +111,9 @@ class PairView(QWidget):
         )
 
     def _say(self, prompt: str, chosen: str, rejected: str, note: str) -> None:
-        colors = theme().colors
-        for head, text, color in (
-            (self.prompt_head, prompt, colors.muted),
-            (self.chosen_head, f"✓ {chosen}", colors.chosen),
-            (self.rejected_head, f"✕ {rejected}", colors.rejected),
-        ):
-            head.setText(text)
-            head.setStyleSheet(f"color: {color}; font-weight: 600;")
+        self.prompt_head.setText(prompt)
+        self.chosen_head.setText(f"✓ {chosen}")
+        self.rejected_head.setText(f"✕ {rejected}")
         self.note.setText(note)
         self.note.setVisible(bool(note))
 
@@ -141,7 +136,7 @@ def turns(messages: "list[Message]") -> str:
     return "\n\n".join(f"{message['role']}:\n{message['content']}" for message in messages)
 
 
-def _pane(name: str) -> tuple[QLabel, QTextEdit]:
+def _pane(name: str, kind: str) -> tuple[QLabel, QTextEdit]:
     pane = QTextEdit(readOnly=True)
     pane.setAcceptRichText(False)
     pane.setFont(fixed_font())
@@ -150,7 +145,7 @@ def _pane(name: str) -> tuple[QLabel, QTextEdit]:
     pane.setMinimumHeight(em(3))
     pane.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
     pane.setLineWrapMode(QTextEdit.LineWrapMode.WidgetWidth)
-    return label(name, "heading"), pane
+    return label(name, kind), pane
 
 
 def _column(head: QLabel, pane: QTextEdit) -> QVBoxLayout:

@@ -9,7 +9,10 @@ from orpo_studio.gui.theme import em
 
 
 def label(text: str = "", kind: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
-    """Return a label; ``kind`` is title, heading, muted, failure, attention or nothing. Text is never read as HTML."""
+    """Return a label; its text is never read as HTML.
+
+    ``kind`` is title, heading, muted, failure, attention, chosen, rejected, tuned, base or nothing.
+    """
     made = QLabel(text)
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(wrap)

@@ -1,0 +1,121 @@
+"""Every action of the window in one table: its words, its keys and what it does; menu and palette are made from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+
+from orpo_studio import __version__
+from orpo_studio.gui.help import HelpWindow
+from orpo_studio.gui.notice import Notice
+from orpo_studio.gui.steps import STEPS
+from orpo_studio.gui.theme import theme
+from orpo_studio.gui.workbench import Workbench
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInfo:
+    """One action; ``group`` names the menu it stands in."""
+
+    text: str
+    group: str
+    do: Callable[[], object]
+    keys: tuple[str, ...] = ()
+
+
+class Actions:
+    """The actions of one window, ready for a menu, for shortcuts and for the palette."""
+
+    def __init__(self, window: QWidget, bench: Workbench, show_page: Callable[[str], None]) -> None:
+        self._window, self._bench = window, bench
+        self._help: HelpWindow | None = None
+        self.all = [self._make(info) for info in self._table(show_page)]
+
+    def menu(self) -> QMenu:
+        """Return a menu of all of them, by group."""
+        menu = QMenu(self._window)
+        groups: dict[str, QMenu] = {}
+        for action in self.all:
+            group = str(action.data())
+            if group not in groups:
+                groups[group] = menu.addMenu(group)
+            groups[group].addAction(action)
+        return menu
+
+    def help(self) -> None:
+        """Open help: of the focused field where there is one, of the program otherwise."""
+        if self._help is None:
+            self._help = HelpWindow(self._window)
+        option = _focused_option(self._window)
+        if option:
+            self._help.show_option(option)
+        self._help.show()
+        self._help.raise_()
+
+    def _table(self, show_page: Callable[[str], None]) -> list[ActionInfo]:
+        bench = self._bench
+        pages = [
+            ActionInfo(f"Go to {step.title}", "Go", partial(show_page, step.key), (f"Ctrl+{number}",))
+            for number, step in enumerate(STEPS, start=1)
+        ]
+        themes = [
+            ActionInfo(f"Theme: {words}", "View", partial(self._choose_theme, choice))
+            for choice, words in (("system", "as the system"), ("light", "light"), ("dark", "dark"))
+        ]
+        return [
+            *pages,
+            ActionInfo("Start training", "Run", bench.start, ("Ctrl+Return", "Ctrl+Enter")),
+            ActionInfo("Stop and save", "Run", partial(bench.request, "stop"), ("Ctrl+.",)),
+            ActionInfo("Sample now", "Run", partial(bench.request, "sample")),
+            ActionInfo("Save a checkpoint now", "Run", partial(bench.request, "checkpoint")),
+            ActionInfo("New run", "Run", bench.show_draft, ("Ctrl+N",)),
+            ActionInfo("Try the demo", "Run", bench.use_demo),
+            ActionInfo("Undo", "Edit", bench.draft.undo.undo, ("Ctrl+Z",)),
+            ActionInfo("Redo", "Edit", bench.draft.undo.redo, ("Ctrl+Shift+Z",)),
+            ActionInfo("Change the workspace…", "Workspace", self._choose_workspace),
+            *themes,
+            ActionInfo("Help", "Help", self.help, ("F1",)),
+            ActionInfo("About ORPO Studio", "Help", self._about),
+            ActionInfo("Quit", "Window", self._window.close, ("Ctrl+Q",)),
+        ]
+
+    def _make(self, info: ActionInfo) -> QAction:
+        action = QAction(info.text, self._window)
+        action.setShortcuts([QKeySequence(keys) for keys in info.keys])
+        action.setData(info.group)
+        action.triggered.connect(lambda _checked=False: info.do())
+        self._window.addAction(action)
+        return action
+
+    def _choose_theme(self, choice: str) -> None:
+        theme().choose(choice)
+        self._bench.preferences.theme = choice
+
+    def _choose_workspace(self) -> None:
+        dialog = QFileDialog(self._window, "Choose the workspace", str(self._bench.workspace))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(self._bench.move_workspace)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _about(self) -> None:
+        self._bench.tell(
+            Notice(
+                "info",
+                f"ORPO Studio {__version__}",
+                "Preference fine-tuning in one stage, on your own machine. Apache License 2.0.",
+                f"Runs are kept in {self._bench.workspace}.",
+            )
+        )
+
+
+def _focused_option(window: QWidget) -> str:
+    """Return the option the focused field belongs to: fields carry its name in the property ``option``."""
+    widget: QWidget | None = window.focusWidget()
+    while widget is not None:
+        if name := widget.property("option"):
+            return str(name)
+        widget = widget.parentWidget()
+    return ""

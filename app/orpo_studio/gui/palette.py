@@ -1,0 +1,63 @@
+"""The command palette: every action by a few letters of its words (Ctrl+K)."""
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from orpo_studio.gui.theme import em
+
+
+class Palette(QDialog):
+    """A field over the list of matching actions; Enter does the marked one."""
+
+    def __init__(self, parent: QWidget, actions: list[QAction]) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Actions")
+        self.setModal(True)
+        self.resize(em(30), em(22))
+        self._actions = actions
+        self.field = QLineEdit(placeholderText="What to do")
+        self.field.setAccessibleName("Search actions")
+        self.list = QListWidget()
+        self.list.setAccessibleName("Matching actions")
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.field)
+        layout.addWidget(self.list, 1)
+        self.field.textChanged.connect(self._filter)
+        self.field.returnPressed.connect(self._do)
+        self.list.itemClicked.connect(lambda _item: self._do())
+        self.field.installEventFilter(self)
+        self._filter("")
+
+    def open_fresh(self) -> None:
+        """Open with an empty field."""
+        self.field.clear()
+        self.open()
+        self.field.setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let the arrow keys move in the list while typing."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
+            if step is not None and self.list.count():
+                self.list.setCurrentRow((self.list.currentRow() + step) % self.list.count())
+                return True
+        return super().eventFilter(watched, event)
+
+    def _filter(self, text: str) -> None:
+        words = text.lower().split()
+        self.list.clear()
+        for action in self._actions:
+            if all(word in action.text().lower() for word in words):
+                keys = action.shortcut().toString()
+                item = QListWidgetItem(f"{action.text()}    {keys}" if keys else action.text())
+                item.setData(Qt.ItemDataRole.UserRole, action)
+                self.list.addItem(item)
+        self.list.setCurrentRow(0)
+
+    def _do(self) -> None:
+        item = self.list.currentItem()
+        if item is not None:
+            self.accept()
+            item.data(Qt.ItemDataRole.UserRole).trigger()
