@@ -10,7 +10,7 @@ from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.generate import answer, in_words
 from orpo_studio.trainer.load import Loaded
 from orpo_studio.trainer.measure import PairMeasure, measure_pairs, summarize
-from orpo_studio.trainer.tokens import TokenizedPair
+from orpo_studio.trainer.tokens import Tokenized, TokenizedPair
 
 Moment = Literal["before", "during", "after"]
 
@@ -69,3 +69,12 @@ class HeldOut:
         for prompt, text in zip(prompts, answers, strict=True):
             self.context.say(SampleAnswer(step=step, source=source, prompt=in_words(prompt), answer=text))
         return answers
+
+
+def select_held_out(context: JobContext, loaded: Loaded, held_out: Tokenized, count: int) -> HeldOut:
+    """Return up to ``count`` of the held-out pairs, spread evenly over them, the same ones each time."""
+    total = len(held_out.pairs)
+    places = range(total) if total <= count else [index * total // count for index in range(count)]
+    return HeldOut(
+        context, loaded, [held_out.pairs[place] for place in places], [held_out.texts[place] for place in places]
+    )

@@ -43,6 +43,8 @@ class StudioOrpoTrainer(ORPOTrainer):
         keep: complete checkpoints to keep.
     """
 
+    control: TrainerControl
+
     def __init__(
         self,
         *,
@@ -121,8 +123,7 @@ class StudioOrpoTrainer(ORPOTrainer):
     def evaluate(self, *_arguments: Any, **_options: Any) -> dict[str, float]:
         """Measure held-out pairs under way, by the same function as before and after the training."""
         self._measure(self.state.global_step, float(self.state.epoch or 0.0))
-        control: TrainerControl = self.control
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, control, {})
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, {})
         return {}
 
     def create_model_card(self, *_arguments: Any, **_options: Any) -> None:

@@ -60,13 +60,10 @@ def sources(spec: RunSpec) -> tuple[Path, Path | None]:
     return Path(spec.data.source).expanduser(), Path(named).expanduser() if named else None
 
 
-def read_held_out(data: PreparedData, count: int) -> list[Pair]:
-    """Return up to ``count`` held-out pairs, spread evenly over them, the same ones each time."""
+def read_held_out(data: PreparedData) -> list[Pair]:
+    """Return all held-out pairs."""
     with data.pages() as pages:
-        total = pages.count("held_out")
-        if total <= count:
-            return pages.page(0, total, "held_out")
-        return [pages.page(index * total // count, 1, "held_out")[0] for index in range(count)]
+        return pages.page(0, pages.count("held_out"), "held_out")
 
 
 def read_training(data: PreparedData) -> list[Pair]:

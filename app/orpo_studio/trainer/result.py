@@ -1,12 +1,18 @@
 """What a training leaves: the adapter, or the trained model, in the run's folder, whole or not at all."""
 
+import json
 import shutil
 from pathlib import Path
 
+import torch
+from safetensors import safe_open
+
 from orpo_studio.trainer.checkpoints import sync_folder
 from orpo_studio.trainer.load import Loaded
+from orpo_studio.trainer.problems import TrainerProblem
 
-WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json")
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+WEIGHTS = (ADAPTER_WEIGHTS, "model.safetensors", "model.safetensors.index.json")
 
 
 def save_result(loaded: Loaded, target: Path) -> None:
@@ -40,3 +46,29 @@ def replace_folder(beside: Path, target: Path) -> None:
 def has_result(folder: Path) -> bool:
     """Tell whether a trained model or adapter lies in a folder."""
     return any((folder / name).is_file() for name in WEIGHTS)
+
+
+def copy_adapter(adapter: Path, target: Path, *, base_name: str) -> dict[str, float]:
+    """Copy an adapter after reading all of it; the base is named, not located, since a path may hold a person's name.
+
+    Raises:
+        TrainerProblem: a weight is not finite.
+    """
+    parameters = 0
+    with safe_open(adapter / ADAPTER_WEIGHTS, framework="pt") as weights:
+        for name in weights.keys():  # noqa: SIM118 - not a dict
+            tensor = weights.get_tensor(name)
+            parameters += tensor.numel()
+            if not torch.isfinite(tensor).all():
+                raise TrainerProblem(
+                    "non-finite",
+                    "The adapter holds values that are not finite numbers.",
+                    detail=f"The first is in {name}.",
+                    hint="Train the run again with a lower learning rate.",
+                )
+    shutil.copytree(adapter, target, dirs_exist_ok=True)
+    config = target / "adapter_config.json"
+    settings = json.loads(config.read_text(encoding="utf-8"))
+    settings["base_model_name_or_path"] = base_name
+    config.write_text(json.dumps(settings, indent=2), encoding="utf-8")
+    return {"parameters": float(parameters)}

@@ -19,7 +19,7 @@ from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.adapter import count_parameters, load_for_training
 from orpo_studio.trainer.checkpoints import Checkpoint
 from orpo_studio.trainer.context import JobContext
-from orpo_studio.trainer.heldout import HeldOut
+from orpo_studio.trainer.heldout import HeldOut, select_held_out
 from orpo_studio.trainer.jobs import Outcome
 from orpo_studio.trainer.load import Loaded, read_card
 from orpo_studio.trainer.loss_path import choose_path
@@ -85,7 +85,7 @@ def _model_loaded(context: JobContext, card: ModelCard, loaded: Loaded) -> Model
 
 def _tokenize(context: JobContext, data: PreparedData, loaded: Loaded) -> tuple[Tokenized, HeldOut]:
     """Tokenize both splits, say the counts, and refuse data of which nothing is left."""
-    training, held_out = read_training(data), read_held_out(data, data.summary.held_out)
+    training, held_out = read_training(data), read_held_out(data)
     total = len(training) + len(held_out)
     advance = context.stage("tokenize", "Tokenize the pairs", total=total, unit="pairs")
     length = context.spec.recipe.max_length
@@ -110,13 +110,7 @@ def _tokenize(context: JobContext, data: PreparedData, loaded: Loaded) -> tuple[
             truncated=sum(pair.truncated for pair in train.pairs),
         )
     )
-    return train, _measured_part(context, loaded, test)
-
-
-def _measured_part(context: JobContext, loaded: Loaded, test: Tokenized) -> HeldOut:
-    count, total = context.spec.evaluate.pairs, len(test.pairs)
-    chosen = range(total) if total <= count else [index * total // count for index in range(count)]
-    return HeldOut(context, loaded, [test.pairs[i] for i in chosen], [test.texts[i] for i in chosen])
+    return train, select_held_out(context, loaded, test, context.spec.evaluate.pairs)
 
 
 def _require_pairs(train: Tokenized, test: Tokenized, max_length: int) -> None:

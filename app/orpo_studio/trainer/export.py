@@ -1,0 +1,97 @@
+"""The job "export": the adapter as it is, or merged into the full-precision base, checked before it counts."""
+
+import shutil
+from pathlib import Path
+from typing import Literal
+
+from orpo_studio.events import ExportFinished, Stage
+from orpo_studio.models.card import ModelCard
+from orpo_studio.runs import Job
+from orpo_studio.trainer.card import write_card
+from orpo_studio.trainer.checkpoints import sync_folder
+from orpo_studio.trainer.context import JobContext
+from orpo_studio.trainer.load import read_card
+from orpo_studio.trainer.merge import bytes_needed, export_merged
+from orpo_studio.trainer.problems import TrainerProblem
+from orpo_studio.trainer.request import read_request, require_result
+from orpo_studio.trainer.result import copy_adapter
+
+Kind = Literal["adapter", "merged"]
+
+_MARGIN_BYTES = 64 * 1024**2
+"""Room for the tokenizer, the card and what else is small."""
+
+
+def export(context: JobContext) -> None:
+    """Write what was asked for into a folder of its own, which appears only when it is whole and checked.
+
+    Raises:
+        TrainerProblem: it cannot be done, in words.
+        StopNow: a stop was wanted.
+    """
+    require_result(context)
+    request = read_request(context, Job.EXPORT)
+    kind: Kind = "merged" if request.get("kind") == "merged" else "adapter"
+    card = read_card(context.spec)
+    if kind == "adapter" and context.spec.recipe.adapter == "full":
+        raise TrainerProblem(
+            "no-adapter",
+            "Full fine-tuning makes no adapter.",
+            detail="Every weight of this run's model was trained.",
+            hint="Export the merged model: it is the trained model itself.",
+        )
+    named = str(request.get("target") or "")
+    target = Path(named).expanduser().absolute() if named else context.folder.export / kind
+    _require_free(target)
+    _require_space(context, card, kind, target)
+    beside = target.with_name(f".{target.name}.writing")
+    shutil.rmtree(beside, ignore_errors=True)  # what a killed export left
+    try:
+        proof = _write(context, card, kind, beside)
+        size = sum(sync_folder(beside).values())
+        context.check_stop()
+        if target.exists():
+            target.rmdir()  # it is empty, and Windows renames onto no existing folder
+        beside.replace(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    context.say(ExportFinished(kind=kind, folder=str(target), size_bytes=size, proof=proof))
+
+
+def _write(context: JobContext, card: ModelCard, kind: Kind, beside: Path) -> dict[str, float]:
+    beside.mkdir(parents=True)
+    if kind == "merged":
+        proof = export_merged(context, card, beside)
+    else:
+        context.say(Stage(name="export", title="Copy the adapter"))
+        proof = copy_adapter(context.folder.adapter, beside, base_name=card.name)
+    write_card(beside, context.spec, card, context.state, kind=kind, proof=proof)
+    return proof
+
+
+def _require_free(target: Path) -> None:
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    if target.exists():
+        raise TrainerProblem(
+            "target-exists",
+            "There is something at this place already.",
+            detail=f"{target} is not an empty folder. Nothing in it was changed.",
+            hint="Choose a new folder, or empty this one first.",
+        )
+
+
+def _require_space(context: JobContext, card: ModelCard, kind: Kind, target: Path) -> None:
+    if kind == "merged":
+        needed = bytes_needed(card, context.spec) + _MARGIN_BYTES
+    else:
+        needed = sum(path.stat().st_size for path in context.folder.adapter.rglob("*") if path.is_file())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(target.parent).free
+    if free < needed:
+        raise TrainerProblem(
+            "disk-full",
+            "The disk has too little room for this export.",
+            detail=f"It takes {needed / 1e9:.2f} GB; {free / 1e9:.2f} GB are free where {target.parent} lies.",
+            hint="Make room there, or choose a folder on another disk.",
+        )
