@@ -8,7 +8,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
@@ -104,9 +104,11 @@ def prepare(
         key.update(f"{part}\n".encode())
     folder = cache / key.hexdigest()
     try:
-        return PreparedData.open(folder)
+        known = PreparedData.open(folder)
     except DataProblem:
         return convert(source, folder, held_out=held_out, seed=seed, progress=progress, cancel=cancel)
+    here = str(held_out) if isinstance(held_out, Path) else None
+    return replace(known, summary=replace(known.summary, source=str(source), held_out_source=here))
 
 
 def digest_of(path: Path) -> str:

@@ -129,7 +129,7 @@ class AlpacaRanking:
         instruction, extra = _find(columns, ("instruction",)), _find(columns, ("input",))
         if answers is None or instruction is None or extra is None or _find(columns, ("prompt",)):
             return None
-        if any(isinstance(row.get(column), list | Mapping) for row in sample for column in (instruction, extra)):
+        if any(isinstance(row.get(column), list | dict) for row in sample for column in (instruction, extra)):
             return None
         parts = _Columns(instruction, *answers, _find(columns, SYSTEM_COLUMNS))
 

@@ -1,7 +1,5 @@
 """Turn what stands in a row's cells into messages, and messages into a pair."""
 
-from collections.abc import Mapping
-
 from orpo_studio.data.pair import Message, Pair
 from orpo_studio.data.problem import Reason, RowProblem
 
@@ -27,7 +25,7 @@ _ASKING = ("user", "tool")
 
 def looks_like_message(value: object) -> bool:
     """Tell whether a value is one turn, in role/content or in from/value form."""
-    return isinstance(value, Mapping) and (
+    return isinstance(value, dict) and (
         ("role" in value and "content" in value) or ("from" in value and "value" in value)
     )
 
@@ -64,7 +62,7 @@ def _to_messages(value: object, field: str, *, role: str) -> list[Message]:
         return []
     if isinstance(value, str):
         return [_message(role, value, field)] if value.strip() else []
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return [_from_mapping(value, field)]
     if isinstance(value, list):
         return [_from_mapping(entry, field) for entry in value]
@@ -81,7 +79,7 @@ def _answer(value: object, field: str) -> list[Message]:
 
 
 def _from_mapping(value: object, field: str) -> Message:
-    if not looks_like_message(value) or not isinstance(value, Mapping):
+    if not looks_like_message(value) or not isinstance(value, dict):
         raise RowProblem(
             Reason.NOT_TEXT, f"{field} holds {_kind(value)} where a message with a role and a content should be."
         )
@@ -97,7 +95,7 @@ def _joined_parts(content: object) -> object:
     """Join the parts of a content such as ``[{"type": "text", "text": …}]`` where all of them are text."""
     if not isinstance(content, list) or not content:
         return content
-    texts = [part.get("text") for part in content if isinstance(part, Mapping) and part.get("type") == "text"]
+    texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
     parts = [text for text in texts if isinstance(text, str)]
     return "".join(parts) if len(parts) == len(content) else content
 
@@ -123,7 +121,7 @@ def _kind(value: object) -> str:
         return "a number"
     if isinstance(value, list):
         return "a list"
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return "an object"
     return "text" if isinstance(value, str) else f"a value of type {type(value).__name__}"
 

@@ -16,8 +16,8 @@ PAIR_SCHEMA = pa.schema(
     [("prompt", MESSAGES), ("chosen", MESSAGES), ("rejected", MESSAGES), ("source_row", pa.int64())]
 )
 SPLIT_SCHEMA = PAIR_SCHEMA.append(pa.field("split", pa.string()))
-_BATCH_ROWS = 4_096
-_BATCH_CHARACTERS = 1 << 26
+_BATCH_ROWS = 1_024
+_BATCH_CHARACTERS = 1 << 24
 """A batch's text must stay under 2 GiB, which Arrow's string type can address."""
 
 

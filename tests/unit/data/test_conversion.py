@@ -136,6 +136,7 @@ def test_that_a_cache_is_used_by_content_and_mended(tmp_path: Path) -> None:
     stamp = first.pairs_file.stat().st_mtime_ns
     moved = source.rename(tmp_path / "b.jsonl")
     again = prepare(moved, held_out=0.1, seed=1, cache=cache)
+    assert again.summary.source == str(moved)
     assert (again.folder, again.pairs_file.stat().st_mtime_ns) == (first.folder, stamp)
     assert prepare(moved, held_out=0.1, seed=2, cache=cache).folder != first.folder
     assert prepare(moved, held_out=1, seed=1, cache=cache).folder != first.folder
