@@ -1,0 +1,117 @@
+"""The Data page: reads in the background, shows pairs as the model will see them, and says what is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from orpo_studio.gui.pages.data import DataPage
+from orpo_studio.gui.workbench import Workbench
+
+
+@pytest.fixture
+def page(qtbot: QtBot, bench: Workbench) -> DataPage:
+    made = DataPage(bench)
+    qtbot.addWidget(made)
+    made.resize(1000, 700)
+    made.show()
+    return made
+
+
+def write_pairs(path: Path, count: int = 40, broken: int = 0) -> Path:
+    rows = [
+        {"prompt": f"Question {n}?", "chosen": f"A full answer to {n}.", "rejected": f"No {n}."} for n in range(count)
+    ]
+    rows += [{"prompt": "p", "chosen": "", "rejected": "x"}] * broken
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+def read(qtbot: QtBot, bench: Workbench, source: Path | str) -> None:
+    bench.draft.set("data.source", str(source))
+    qtbot.waitUntil(lambda: not bench.data.is_busy, timeout=20_000)
+
+
+def test_that_every_row_is_accounted_for(qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path) -> None:
+    read(qtbot, bench, write_pairs(tmp_path / "pairs.jsonl", broken=3))
+
+    assert page.counts.text() == "43 rows = 36 to train on + 4 held out + 3 set aside"
+    assert page.model.rowCount() == 36
+    page.shown.setCurrentIndex(2)
+    assert page.aside.table.rowCount() == 3
+    assert "empty" in page.aside.table.item(0, 1).text().lower()
+
+
+def test_that_the_first_pair_shows_at_once_with_its_turns(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path
+) -> None:
+    read(qtbot, bench, write_pairs(tmp_path / "pairs.jsonl"))
+
+    assert "Question" in page.pair_view.prompt.toPlainText()
+    assert "A full answer" in page.pair_view.chosen.toPlainText()
+    assert "No " in page.pair_view.rejected.toPlainText()
+
+
+def test_that_the_pair_is_rendered_by_the_chosen_models_template(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path, model_folder: Path
+) -> None:
+    read(qtbot, bench, write_pairs(tmp_path / "pairs.jsonl"))
+    bench.draft.set("model.path", str(model_folder))
+    qtbot.waitUntil(lambda: "tokens" in page.pair_view.prompt_head.text(), timeout=20_000)
+
+    shown = page.pair_view.prompt.toPlainText() + page.pair_view.chosen.toPlainText()
+    assert "Question" in shown
+    assert shown != "user:\nQuestion 0?assistant:\nA full answer to 0."
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.jsonl", b""),
+        ("columns.csv", b"a,b\n1,2\n"),
+        ("one.jsonl", b'{"prompt": "p", "chosen": "a", "rejected": "b"}\n'),
+        ("junk.parquet", b"\x00\x01"),
+    ],
+)
+def test_that_a_file_which_cannot_be_used_is_said_in_words(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    read(qtbot, bench, tmp_path / name)
+
+    assert page.stack.currentWidget() is page.empty
+    assert page.empty.title.text().startswith("✕")
+    assert page.empty.hint.text()
+    assert [issue.name for issue in bench.issues() if issue.section == "data"] == ["data.source"]
+    assert not bench.can_start()
+
+
+def test_that_a_held_out_share_which_is_no_number_is_told_beside_the_field(
+    qtbot: QtBot, bench: Workbench, page: DataPage
+) -> None:
+    page.held_out.setFocus()
+    page.held_out.selectAll()
+    qtbot.keyClicks(page.held_out, "half")
+
+    assert page.held_out.text() == "half"
+    assert page.held_out_problem.isVisibleTo(page)
+    assert "half" in page.held_out_problem.text()
+
+
+def test_that_another_share_splits_anew(qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path) -> None:
+    read(qtbot, bench, write_pairs(tmp_path / "pairs.jsonl"))
+    bench.draft.set("data.held_out", 0.5)
+    qtbot.waitUntil(lambda: "20 held out" in page.counts.text(), timeout=20_000)
+
+
+def test_that_html_in_the_data_is_shown_and_not_rendered(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path
+) -> None:
+    rows = [{"prompt": f"<b>{n}</b>", "chosen": "<img src=x>", "rejected": "<script>"} for n in range(4)]
+    (tmp_path / "html.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    read(qtbot, bench, tmp_path / "html.jsonl")
+
+    assert "<img src=x>" in page.pair_view.chosen.toPlainText()
+    assert "<img" in page.model.data(page.model.index(0, 2), Qt.ItemDataRole.DisplayRole)
