@@ -66,6 +66,7 @@ class Actions:
         ]
         return [
             *pages,
+            ActionInfo("Go to all runs", "Go", partial(show_page, "runs"), ("Ctrl+7",)),
             ActionInfo("Start training", "Run", bench.start, ("Ctrl+Return", "Ctrl+Enter")),
             ActionInfo("Stop and save", "Run", partial(bench.request, "stop"), ("Ctrl+.",)),
             ActionInfo("Sample now", "Run", partial(bench.request, "sample")),

@@ -12,7 +12,7 @@ from orpo_studio.gui.widgets.basic import button, card, label
 class NoticeCard(QFrame):
     """One notice: what happened, why, what to do; the detail behind a fold, with a copy button."""
 
-    def __init__(self, notice: Notice) -> None:
+    def __init__(self, notice: Notice, *, closable: bool = True) -> None:
         super().__init__()
         self.notice = notice
         frame, layout = card(spacing=0.3)
@@ -41,7 +41,8 @@ class NoticeCard(QFrame):
             foot.addWidget(self._fold)
         foot.addWidget(button("Copy", self._copy, "link", name="Copy this message"))
         foot.addStretch(1)
-        foot.addWidget(button("Close", self.deleteLater, "link", name="Close this message"))
+        if closable:
+            foot.addWidget(button("Close", self.deleteLater, "link", name="Close this message"))
         layout.addLayout(foot)
         self.setAccessibleName(f"{notice.severity}: {notice.title}")
         self.setAccessibleDescription(f"{notice.detail} {notice.hint}")

@@ -111,8 +111,11 @@ class Rail(QFrame):
         self.refresh()
 
     def select(self, key: str) -> None:
-        """Mark a step as the one shown."""
-        self.buttons[key].setChecked(True)
+        """Mark a step as the one shown; none of them where another page is shown."""
+        for name, button in self.buttons.items():
+            button.setAutoExclusive(False)
+            button.setChecked(name == key)
+            button.setAutoExclusive(True)
 
     def refresh(self) -> None:
         """Show the present states."""

@@ -15,15 +15,17 @@ from orpo_studio.gui.pages.evaluate import EvaluatePage
 from orpo_studio.gui.pages.model import ModelPage
 from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.pages.recipe import RecipePage
-from orpo_studio.gui.pages.runs import RunListView
 from orpo_studio.gui.pages.ship import ShipPage
 from orpo_studio.gui.pages.train import TrainPage
 from orpo_studio.gui.palette import Palette
 from orpo_studio.gui.rail import Rail
+from orpo_studio.gui.runs.rail_list import RunListView
+from orpo_studio.gui.runs.table import RunsPage
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.workbench import Workbench
 
-PAGES: tuple[type[Page], ...] = (ModelPage, DataPage, RecipePage, TrainPage, EvaluatePage, ShipPage)
+PAGES: tuple[type[Page], ...] = (ModelPage, DataPage, RecipePage, TrainPage, EvaluatePage, ShipPage, RunsPage)
+"""The six steps, and the table of runs."""
 
 
 class MainWindow(QMainWindow):
@@ -120,6 +122,10 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         bench = self.bench
         self.rail.step_chosen.connect(self.show_page)
+        self.runs.all_wanted.connect(lambda: self.show_page(RunsPage.step))
+        for page in self.pages.values():
+            page.step_wanted.connect(self.show_page)
+            page.option_wanted.connect(self.show_option)
         self.foot.issue_chosen.connect(self.show_option)
         bench.noticed.connect(self.notices.show_notice)
         bench.issues_changed.connect(self.refresh)

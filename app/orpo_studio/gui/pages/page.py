@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from orpo_studio.gui.theme import em
@@ -21,6 +22,10 @@ class Page(QWidget):
     title: ClassVar[str]
     purpose: ClassVar[str]
     """One sentence under the title."""
+    option_wanted = Signal(str)
+    """The field of an option, by its full name, is to be shown."""
+    step_wanted = Signal(str)
+    """The page of a step is to be shown."""
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__()

@@ -1,0 +1,128 @@
+"""The chart board on the page: loaded after the first paint, so that its libraries do not hold the window up."""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QScrollArea, QVBoxLayout, QWidget
+
+from orpo_studio.events import AnyEvent
+from orpo_studio.gui.background import Task, run_in_background
+from orpo_studio.gui.notice import Notice
+from orpo_studio.gui.theme import em, theme
+from orpo_studio.gui.widgets.basic import label
+from orpo_studio.gui.workbench import Workbench
+
+if TYPE_CHECKING:
+    from orpo_studio.gui.charts import ChartBoard
+    from orpo_studio.gui.pages.train.feed import ChartFeed
+
+LOAD_AFTER_MS = 60
+"""pyqtgraph is imported this long after the page was made: the window has painted by then."""
+_BATCH = 250
+"""Events drawn in one go: about 3,000 points, 5 ms."""
+
+
+class Curves(QWidget):
+    """Holds the board and brings events to it in batches; events that come before it is there wait."""
+
+    def __init__(self, bench: Workbench, scroll: QScrollArea) -> None:
+        super().__init__()
+        self._bench, self._scroll = bench, scroll
+        self._waiting: list[AnyEvent] = []
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._placeholder = label("Preparing the charts…", "muted")
+        self._placeholder.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._placeholder.setMinimumHeight(em(14))
+        self._layout.addWidget(self._placeholder)
+        self.board: ChartBoard | None = None
+        self._feed: ChartFeed | None = None
+        self._task: Task | None = None
+        self._drain = QTimer(self, interval=0)
+        self._drain.timeout.connect(self._draw_some)
+        QTimer.singleShot(LOAD_AFTER_MS, self, self._load)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the board is there and has drawn all it was given."""
+        return self._feed is not None and not self._waiting
+
+    def reset(self) -> None:
+        """Forget the run that was shown."""
+        self._waiting.clear()
+        if self._feed is not None:
+            self._feed.reset()
+            self._give_room()
+
+    def take(self, events: list[AnyEvent]) -> None:
+        """Draw events, soon."""
+        self._waiting += events
+        if self._feed is not None:
+            self._drain.start()
+
+    def _load(self) -> None:
+        if self._task is None:
+            self._task = run_in_background(self, _import_charts, self._build, self._bench.tell)
+
+    def _build(self, _done: None) -> None:
+        from orpo_studio.gui.charts import ChartBoard, ViewOptions
+        from orpo_studio.gui.pages.train.feed import ChartFeed
+
+        board = ChartBoard(self)
+        preferences = self._bench.preferences
+        board.set_options(ViewOptions(smoothing=preferences.smoothing))
+        board.options_changed.connect(lambda options: setattr(preferences, "smoothing", options.smoothing))
+        board.saved.connect(lambda path: self._bench.tell(Notice("info", "Saved.", path)))
+        board.failed.connect(lambda title, why: self._bench.tell(Notice("error", title, why)))
+        theme().changed.connect(self._paint_anew)
+        self._placeholder.deleteLater()
+        self._layout.addWidget(board)
+        self.board, self._feed = board, ChartFeed(board)
+        self._paint_anew()
+        self._give_room()
+        self._drain.start()
+
+    def _draw_some(self) -> None:
+        if self._feed is None or not self._waiting:
+            self._drain.stop()
+            return
+        batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+        self._feed.take(batch)
+
+    def _paint_anew(self) -> None:
+        from orpo_studio.gui.charts import DARK, LIGHT
+
+        if self.board is not None:
+            self.board.set_theme(DARK if theme().colors.scheme == "dark" else LIGHT)
+
+    def _give_room(self) -> None:
+        """Keep each chart tall enough to read, and let the wheel move the page unless a chart has the focus."""
+        if self.board is None:
+            return
+        for chart in self.board.charts.values():
+            chart.setMinimumHeight(em(20))
+            for inside in [chart, *chart.findChildren(QWidget)]:
+                inside.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QWheelEvent) and isinstance(watched, QWidget):
+            zooms = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier) or self._has_focus(watched)
+            if not zooms:
+                QApplication.sendEvent(self._scroll.verticalScrollBar(), event)
+                return True
+        return super().eventFilter(watched, event)
+
+    def _has_focus(self, widget: QWidget) -> bool:
+        focused = QApplication.focusWidget()
+        if focused is None or self.board is None:
+            return False
+        return any(
+            chart.isAncestorOf(widget) and (chart is focused or chart.isAncestorOf(focused))
+            for chart in self.board.charts.values()
+        )
+
+
+def _import_charts(_task: Task) -> None:
+    import orpo_studio.gui.charts
+    import orpo_studio.gui.pages.train.feed  # noqa: F401 - imported here, in a thread, to be at hand later

@@ -1,0 +1,81 @@
+"""From a run's events to points and marks on the chart board."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from orpo_studio.events import (
+    AnyEvent,
+    CheckpointSaved,
+    EvaluationMetrics,
+    Machine,
+    Problem,
+    RunEnded,
+    RunLaunched,
+    TrainingStarted,
+    TrainMetrics,
+)
+from orpo_studio.gui.charts import ChartBoard, Mark, Point
+from orpo_studio.gui.charts.style import MarkKind
+
+_BACK_OFF_CODES = ("out-of-memory", "smaller-batch", "back-off")
+
+
+class ChartFeed:
+    """Translates events in order. Machine samples stand where the training was when they were taken."""
+
+    def __init__(self, board: ChartBoard) -> None:
+        self._board = board
+        self._forget()
+
+    def reset(self) -> None:
+        """Begin another run."""
+        self._board.reset()
+        self._forget()
+
+    def take(self, events: Iterable[AnyEvent]) -> None:
+        """Draw events, in one batch."""
+        marks: list[Mark] = []
+        self._board.extend(list(self._points(events, marks)))
+        for mark in marks:
+            self._board.add_mark(mark)
+
+    def _forget(self) -> None:
+        self._step, self._epoch, self._seconds = 0.0, 0.0, 0.0
+        self._time = math.nan
+        """When the last point of the training was logged; NaN while nothing trains."""
+
+    def _points(self, events: Iterable[AnyEvent], marks: list[Mark]) -> Iterator[Point]:
+        for event in events:
+            match event:
+                case TrainMetrics():
+                    self._move(event.step, event.epoch, event.seconds, event.time)
+                    for name, value in event.values.items():
+                        yield Point(name, event.step, event.epoch, event.seconds, value, "training")
+                case EvaluationMetrics():
+                    for name, value in event.values.items():
+                        yield Point(name, event.step, event.epoch, event.seconds, value, "evaluation")
+                    marks.append(self._mark("evaluation", f"Evaluation on {event.pairs} held-out pairs"))
+                case Machine() if not math.isnan(self._time):
+                    seconds = self._seconds + max(0.0, event.time - self._time)
+                    for name, value in event.values.items():
+                        yield Point(name, self._step, self._epoch, seconds, value, "training")
+                case TrainingStarted():
+                    self._time = event.time
+                case RunEnded() | RunLaunched():
+                    self._time = math.nan
+                case CheckpointSaved():
+                    marks.append(self._mark("checkpoint", f"Checkpoint at step {event.step}"))
+                case Problem():
+                    marks.append(self._mark(_kind(event), event.title))
+
+    def _move(self, step: float, epoch: float, seconds: float, time: float) -> None:
+        self._step, self._epoch, self._seconds, self._time = step, epoch, seconds, time
+
+    def _mark(self, kind: MarkKind, text: str) -> Mark:
+        return Mark(kind, text, self._step, self._epoch, self._seconds)
+
+
+def _kind(problem: Problem) -> MarkKind:
+    if problem.severity == "error":
+        return "failure"
+    return "back-off" if problem.code in _BACK_OFF_CODES else "warning"

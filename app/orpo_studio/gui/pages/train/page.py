@@ -1,0 +1,138 @@
+"""The Train page."""
+
+from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
+
+from orpo_studio.events import AnyEvent, Problem, RunLaunched
+from orpo_studio.gui.follower import RunFollower
+from orpo_studio.gui.notice import Notice, notice_of
+from orpo_studio.gui.notices import NoticeCard
+from orpo_studio.gui.pages.page import Page
+from orpo_studio.gui.pages.train.console import ConsoleCard
+from orpo_studio.gui.pages.train.curves import Curves
+from orpo_studio.gui.pages.train.progress import ProgressStrip
+from orpo_studio.gui.pages.train.samples import SamplesCard
+from orpo_studio.gui.pages.train.start import StartPanel
+from orpo_studio.gui.theme import em
+from orpo_studio.gui.workbench import Workbench
+from orpo_studio.runs.ending import Ending, explain_end
+
+_MOST_WARNINGS = 3
+
+
+class TrainPage(Page):
+    """The draft before its start; then the run: how it ended, warnings, progress, curves, answers, log."""
+
+    step = "train"
+    title = "Training"
+    purpose = "Losses and preferences as they move."
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__(bench)
+        self.start = StartPanel(bench)
+        self.start.option_wanted.connect(self.option_wanted)
+        self.progress = ProgressStrip(bench)
+        self.scroll_area = QScrollArea(widgetResizable=True)
+        self.curves = Curves(bench, self.scroll_area)
+        self.samples = SamplesCard()
+        self.samples.prompt_given.connect(lambda prompt: self.progress.ask_sample([prompt]))
+        self.console = ConsoleCard()
+        self._cards = QVBoxLayout()
+        self._cards.setSpacing(em(0.5))
+        self._arrange()
+        self._follower: RunFollower | None = None
+        bench.subject_changed.connect(self._show_subject)
+        self._show_subject()
+
+    def ending_card(self) -> NoticeCard | None:
+        """Return the card that explains why the run failed, if it did."""
+        return self._ending_card
+
+    def _arrange(self) -> None:
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, em(0.5), 0)
+        column.setSpacing(em(1))
+        column.addWidget(self.curves)
+        column.addWidget(self.samples)
+        column.addWidget(self.console)
+        column.addStretch(1)
+        self.scroll_area.setWidget(inside)
+        self.scroll_area.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll_area.viewport().setAutoFillBackground(False)
+        inside.setAutoFillBackground(False)
+        run = QWidget()
+        layout = QVBoxLayout(run)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(em(1))
+        layout.addLayout(self._cards)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.scroll_area, 1)
+        before = QScrollArea(widgetResizable=True)
+        before.setFrameShape(QFrame.Shape.NoFrame)
+        before.setWidget(self.start)
+        before.viewport().setAutoFillBackground(False)
+        self.start.setAutoFillBackground(False)
+        self._stack = QStackedLayout()
+        self._stack.addWidget(before)
+        self._stack.addWidget(run)
+        self.body.addLayout(self._stack, 1)
+
+    def _show_subject(self) -> None:
+        follower = self.bench.follower
+        self._follower = follower
+        self._warnings: list[Problem] = []
+        self._ending: Ending | None = None
+        self._ending_card: NoticeCard | None = None
+        self._clear_cards()
+        self.curves.reset()
+        self.samples.reset()
+        self.console.show_log(follower.folder.console_log if follower else None)
+        self.progress.show_run(follower)
+        self._stack.setCurrentIndex(0 if follower is None else 1)
+        if follower is None:
+            self.start.refresh()
+            return
+        follower.events.connect(self._take)
+        follower.state_changed.connect(self._refresh)
+        self._refresh()
+
+    def _take(self, events: list[AnyEvent]) -> None:
+        self.curves.take(events)
+        self.samples.take(events)
+        self.progress.take(events)
+        for event in events:
+            if isinstance(event, RunLaunched):
+                self._warnings.clear()
+                self._clear_cards()
+            elif isinstance(event, Problem) and event.severity == "warning":
+                self._warn(event)
+
+    def _refresh(self) -> None:
+        if self._follower is None:
+            return
+        self.progress.refresh()
+        self.samples.allow_asking(allowed=self._follower.state == "running")
+        fold = self._follower.fold
+        ending = explain_end(self._follower.folder, fold.ended, fold.error) if fold.ended else None
+        if ending != self._ending:
+            self._ending = ending
+            if self._ending_card is not None:
+                self._ending_card.deleteLater()
+                self._ending_card = None
+            if ending is not None:
+                notice = Notice("error", ending.title, ending.detail, ending.hint, ending.more)
+                self._ending_card = NoticeCard(notice, closable=False)
+                self._cards.insertWidget(0, self._ending_card)
+
+    def _warn(self, warning: Problem) -> None:
+        if warning in self._warnings or len(self._warnings) >= _MOST_WARNINGS:
+            return
+        self._warnings.append(warning)
+        self._cards.addWidget(NoticeCard(notice_of(warning)))
+
+    def _clear_cards(self) -> None:
+        self._ending, self._ending_card = None, None
+        while (item := self._cards.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()

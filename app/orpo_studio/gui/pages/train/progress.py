@@ -1,0 +1,193 @@
+"""How far the run is: its state in words, a bar, times, and what can be asked of it."""
+
+import time
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout
+
+from orpo_studio.events import AnyEvent, CheckpointSaved, RunState, SampleAnswer, Stage
+from orpo_studio.gui import words
+from orpo_studio.gui.follower import RunFollower
+from orpo_studio.gui.runs.face import LIVE, STATES
+from orpo_studio.gui.theme import em, figure_font, theme
+from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.workbench import Workbench
+
+TICK_MS = 1000
+_PARTS = 1000
+
+
+class ProgressStrip(QFrame):
+    """A card over the charts."""
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self.setProperty("kind", "card")
+        self._bench = bench
+        self._follower: RunFollower | None = None
+        self.state = label("", "heading")
+        self.stage = label("", "muted")
+        self.figures = {name: _Figure(title) for name, title in _FIGURES}
+        self.bar = QProgressBar(textVisible=False)
+        self.bar.setAccessibleName("Progress of the run")
+        self.bar.setFixedHeight(em(0.45))
+        self.sample = button("Sample now", self._ask_sample, hint="Let the model answer as trained so far")
+        self.checkpoint = button("Save checkpoint", self._ask_checkpoint, hint="Save a point to resume from")
+        self._arrange()
+        self._tick = QTimer(self, interval=TICK_MS)
+        self._tick.timeout.connect(self.refresh)
+        theme().changed.connect(self._paint_bar)
+        self._paint_bar()
+
+    def show_run(self, follower: RunFollower | None) -> None:
+        """Show another run."""
+        self._follower = follower
+        self._asked_sample = self._asked_checkpoint = False
+        self._tick.stop()
+        if follower is not None:
+            self._tick.start()
+        self.refresh()
+
+    def take(self, events: list[AnyEvent]) -> None:
+        """See what was asked for come true."""
+        for event in events:
+            if isinstance(event, SampleAnswer):
+                self._asked_sample = False
+            elif isinstance(event, CheckpointSaved):
+                self._asked_checkpoint = False
+
+    def refresh(self) -> None:
+        """Show the present state."""
+        if self._follower is None:
+            return
+        state, fold = self._follower.state, self._follower.fold
+        face = STATES[state]
+        self.state.setText(f"{face.sign}  {_state_words(state, fold)}")
+        self.stage.setText(_stage_words(fold.stage) if state in LIVE else "")
+        self.stage.setVisible(bool(self.stage.text()))
+        self._show_bar(state, fold)
+        self._show_figures(state, fold)
+        running = state == "running"
+        self.sample.setEnabled(running and not self._asked_sample)
+        self.sample.setText("Sampling…" if running and self._asked_sample else "Sample now")
+        self.checkpoint.setEnabled(running and not self._asked_checkpoint)
+        self.checkpoint.setText("Saving…" if running and self._asked_checkpoint else "Save checkpoint")
+        for made in (self.sample, self.checkpoint):
+            made.setVisible(state in LIVE)
+
+    def ask_sample(self, prompts: list[str]) -> None:
+        """Ask for answers to prompts, or to the held-out ones when there are none."""
+        self._asked_sample = True
+        self._bench.request("sample", **({"prompts": prompts} if prompts else {}))
+        self.refresh()
+
+    def _ask_sample(self) -> None:
+        self.ask_sample([])
+
+    def _ask_checkpoint(self) -> None:
+        self._asked_checkpoint = True
+        self._bench.request("checkpoint")
+        self.refresh()
+
+    def _show_bar(self, state: str, fold: RunState) -> None:
+        stage = fold.stage
+        if fold.total_steps and not (state == "launching" and stage):
+            self.bar.setRange(0, _PARTS)
+            self.bar.setValue(round(_PARTS * min(1.0, fold.latest.step / fold.total_steps)))
+        elif stage is not None and stage.total:
+            self.bar.setRange(0, stage.total)
+            self.bar.setValue(min(stage.done, stage.total))
+        else:
+            self.bar.setRange(0, 0 if state in LIVE else 1)  # a range of nothing is shown as "under way"
+            self.bar.setValue(0)
+
+    def _show_figures(self, state: str, fold: RunState) -> None:
+        latest, total = fold.latest, fold.total_steps
+        self.figures["step"].show_text(f"{words.count(latest.step)} / {words.count(total)}" if total else "–")
+        epochs = fold.training.epochs if fold.training else 0.0
+        self.figures["epoch"].show_text(f"{latest.epoch:.2f} / {epochs:.4g}" if epochs else "–")
+        self.figures["elapsed"].show_text(words.duration(_elapsed(state, fold)) if fold.first_time else "–")
+        remaining = fold.remaining_seconds() if state in LIVE else None
+        self.figures["remaining"].show_text("–" if remaining is None else words.duration(remaining))
+        self.figures["remaining"].setVisible(state in LIVE)
+
+    def _arrange(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(em(1), em(0.8), em(1), em(0.8))
+        layout.setSpacing(em(0.6))
+        head = QHBoxLayout()
+        head.setSpacing(em(0.6))
+        head.addWidget(self.state)
+        head.addWidget(self.stage)
+        head.addStretch(1)
+        head.addWidget(self.sample)
+        head.addWidget(self.checkpoint)
+        figures = QHBoxLayout()
+        figures.setSpacing(em(2))
+        for figure in self.figures.values():
+            figures.addWidget(figure)
+        figures.addStretch(1)
+        layout.addLayout(head)
+        layout.addWidget(self.bar)
+        layout.addLayout(figures)
+
+    def _paint_bar(self) -> None:
+        colors, round_ = theme().colors, em(0.22)
+        self.bar.setStyleSheet(
+            f"QProgressBar {{ background: {colors.raised}; border: none; border-radius: {round_}px; }}"
+            f"QProgressBar::chunk {{ background: {colors.tuned}; border-radius: {round_}px; }}"
+        )
+
+
+_FIGURES = (("step", "Step"), ("epoch", "Epoch"), ("elapsed", "Elapsed"), ("remaining", "Remaining"))
+
+
+class _Figure(QFrame):
+    """A caption with a large figure under it."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(em(0.1))
+        grid.addWidget(label(title, "muted"), 0, 0)
+        self.figure: QLabel = label("–")
+        self.figure.setFont(figure_font(1.25))
+        self.figure.setAccessibleName(title)
+        grid.addWidget(self.figure, 1, 0)
+
+    def show_text(self, text: str) -> None:
+        self.figure.setText(text)
+        self.figure.setAccessibleDescription(text)
+
+
+def _state_words(state: str, fold: RunState) -> str:
+    if state == "launching":
+        return "Starting"
+    if state == "running":
+        return "Training"
+    if state == "stopping":
+        return "Stopping: this step is finished and saved first"
+    if state == "completed":
+        before = fold.before.values.get("rewards/accuracies") if fold.before else None
+        after = fold.after.values.get("rewards/accuracies") if fold.after else None
+        if before is not None and after is not None:
+            return f"Finished. Held-out accuracy {words.percent(before)} → {words.percent(after)}"
+        return "Finished"
+    if state == "stopped":
+        return f"Stopped and saved at step {words.count(fold.ended.step if fold.ended else fold.latest.step)}"
+    return {"failed": "Ended with an error", "lost": "Lost", "created": "Not started"}[state]
+
+
+def _stage_words(stage: Stage | None) -> str:
+    if stage is None:
+        return ""
+    if not stage.total:
+        return stage.title
+    unit = f" {stage.unit}" if stage.unit else ""
+    return f"{stage.title}: {words.count(stage.done)} of {words.count(stage.total)}{unit}"
+
+
+def _elapsed(state: str, fold: RunState) -> float:
+    """Return the time since the run was first launched; of a run that has ended, until its last event."""
+    return (time.time() if state in LIVE else fold.last_time) - fold.first_time

@@ -1,0 +1,114 @@
+"""What a list shows of a run, without a widget."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from orpo_studio.config import DEMO
+from orpo_studio.gui import words
+from orpo_studio.runs import RunSummary
+
+
+@dataclass(frozen=True, slots=True)
+class StateFace:
+    """How a state looks: told by shape, word and color.
+
+    Attributes:
+        sign: one character.
+        word: in words.
+        tint: name of a color of the theme.
+    """
+
+    sign: str
+    word: str
+    tint: str
+
+
+STATES = {
+    "created": StateFace("○", "not started", "muted"),
+    "launching": StateFace("◐", "starting", "tuned"),
+    "running": StateFace("◐", "training", "tuned"),
+    "stopping": StateFace("◐", "stopping", "tuned"),
+    "completed": StateFace("✓", "finished", "chosen"),
+    "stopped": StateFace("■", "stopped", "base"),
+    "failed": StateFace("✕", "failed", "failure"),
+    "lost": StateFace("▲", "lost", "attention"),
+}
+UNREADABLE = StateFace("✕", "cannot be opened", "failure")
+NEWER = StateFace("▲", "from a newer version", "attention")
+LIVE = frozenset({"launching", "running", "stopping"})
+
+
+def state_face(summary: RunSummary) -> StateFace:
+    """Return how the state of a run looks."""
+    if summary.problem is not None and summary.state not in LIVE:
+        return NEWER if summary.problem.code == "newer-version" else UNREADABLE
+    return STATES[summary.state]
+
+
+def is_live(summary: RunSummary) -> bool:
+    """Tell whether a supervisor works on the run, for training or for another job."""
+    return summary.state in LIVE or bool(summary.fold.job)
+
+
+def progress(summary: RunSummary) -> float | None:
+    """Return how far a live run is, from 0 to 1; None where that is not known or the run has ended."""
+    total = summary.fold.total_steps
+    if summary.state not in LIVE or not total:
+        return None
+    return min(1.0, summary.fold.latest.step / total)
+
+
+def accuracy(summary: RunSummary, moment: str) -> float | None:
+    """Return the held-out reward accuracy ``before`` or ``after`` the training, or None while there is none."""
+    measured = summary.fold.before if moment == "before" else summary.fold.after
+    value = measured.values.get("rewards/accuracies") if measured else None
+    return value if value is not None and math.isfinite(value) else None
+
+
+def outcome(summary: RunSummary) -> str:
+    """Return the result in a few characters: the accuracy before and after, or how far it is."""
+    share = progress(summary)
+    if share is not None:
+        return words.percent(share)
+    before, after = accuracy(summary, "before"), accuracy(summary, "after")
+    if after is None:
+        return ""
+    return f"{words.percent(before)} → {words.percent(after)}" if before is not None else words.percent(after)
+
+
+def place_name(path: str) -> str:
+    """Return the name people know a model's folder or a data file by."""
+    return "Demo" if path == DEMO else Path(path).name or path
+
+
+def details(summary: RunSummary) -> str:
+    """Return λ, model and data in a line; the reason where the run cannot be opened."""
+    spec = summary.spec
+    if spec is None:
+        return summary.problem.detail if summary.problem else ""
+    model, data = place_name(spec.model.path), place_name(spec.data.source)
+    return f"λ {words.figure(spec.recipe.lambda_)} · {model} · {data}"
+
+
+def tooltip(summary: RunSummary) -> str:
+    """Return all that is known of a run, in lines."""
+    face = state_face(summary)
+    job = {"evaluate": "being evaluated", "export": "being exported"}.get(summary.fold.job, "")
+    lines = [summary.title, ", ".join(part for part in (face.word, job) if part)]
+    if summary.problem is not None:
+        lines += [summary.problem.detail, summary.problem.hint]
+    else:
+        lines.append(details(summary))
+        if summary.fold.total_steps:
+            lines.append(f"Step {summary.fold.latest.step} of {summary.fold.total_steps}")
+        if (result := outcome(summary)) and summary.state not in LIVE:
+            lines.append(f"Held-out accuracy {result}")
+    return "\n".join([*lines, str(summary.folder.path)])
+
+
+def spoken(summary: RunSummary) -> str:
+    """Return what a screen reader says of a run."""
+    return ", ".join(
+        part for part in (summary.title, state_face(summary).word, outcome(summary), details(summary)) if part
+    )

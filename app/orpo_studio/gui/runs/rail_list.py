@@ -1,0 +1,96 @@
+"""The runs in the rail."""
+
+from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QListView, QStackedLayout, QVBoxLayout, QWidget
+
+from orpo_studio.gui.runs.actions import RunActions
+from orpo_studio.gui.runs.model import RunsModel
+from orpo_studio.gui.runs.row import RunRow
+from orpo_studio.gui.theme import em, theme
+from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.workbench import Workbench
+from orpo_studio.runs import RunSummary
+
+
+class RunListView(QWidget):
+    """The runs, newest first. A click or Enter turns the pages to one; the way to the table of all stands above."""
+
+    all_wanted = Signal()
+    """The table of all runs is asked for."""
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self.bench = bench
+        self.model = RunsModel(bench.runs, self)
+        self.view = _List()
+        self.view.setModel(self.model)
+        self.actions_ = RunActions(self.view, bench, self.marked, self._open)
+        self.empty = label("", "muted", wrap=True)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.empty.setContentsMargins(em(1.05), em(0.3), em(0.8), 0)
+        self._arrange()
+        self.view.clicked.connect(self._on_clicked)
+        self.model.modelReset.connect(self.refresh)
+        bench.runs.changed.connect(self.refresh)
+        bench.subject_changed.connect(self.refresh)
+        theme().changed.connect(self.view.viewport().update)
+        self.refresh()
+
+    def marked(self) -> RunSummary | None:
+        """Return the run that the keyboard or the context menu means."""
+        return self.model.summary(self.view.currentIndex())
+
+    def refresh(self) -> None:
+        """Mark the run that is looked at, and say what belongs here while there is none."""
+        follower = self.bench.follower
+        row = self.model.row_of(follower.folder.id) if follower else -1
+        if row >= 0:
+            self.view.setCurrentIndex(self.model.index(row, 0))
+        else:
+            self.view.selectionModel().clear()
+        self.empty.setText(self.bench.runs.problem or "No runs yet. The first one appears here when it starts.")
+        self._stack.setCurrentIndex(0 if self.model.rowCount() else 1)
+
+    def _arrange(self) -> None:
+        head = QHBoxLayout()
+        head.setContentsMargins(em(1.05), em(0.4), em(0.9), em(0.2))
+        head.addWidget(label("Runs", "heading"))
+        head.addStretch(1)
+        self.all_button = button(
+            "All", self.all_wanted.emit, "link", name="All runs in a table", hint="All runs in a table (Ctrl+7)"
+        )
+        head.addWidget(self.all_button)
+        self._stack = QStackedLayout()
+        self._stack.addWidget(self.view)
+        self._stack.addWidget(self.empty)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(head)
+        layout.addLayout(self._stack, 1)
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        summary = self.model.summary(index)
+        if summary is not None:
+            self._open(summary)
+
+    def _open(self, summary: RunSummary) -> None:
+        self.bench.show_run(summary.folder)
+        self.refresh()
+
+
+class _List(QListView):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setItemDelegate(RunRow(self))
+        self.setAccessibleName("Runs, newest first")
+        self.setUniformItemSizes(True)
+        self.setFrameShape(QListView.Shape.NoFrame)
+        self.setStyleSheet("QListView { border: none; border-radius: 0; }")
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setMouseTracking(True)
+
+    def sizeHint(self) -> QSize:
+        return QSize(em(14), em(16))
