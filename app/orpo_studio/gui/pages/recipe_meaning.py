@@ -1,0 +1,200 @@
+"""What the recipe means for this model and these pairs, said while one types."""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+
+from orpo_studio.config import RunSpec
+from orpo_studio.config.plan import Plan, make_plan
+from orpo_studio.gui.background import Task, run_in_background
+from orpo_studio.gui.pages.recipe_curve import PushCurve
+from orpo_studio.gui.theme import em, figure_font
+from orpo_studio.gui.widgets.basic import card, label
+from orpo_studio.gui.workbench import Workbench
+
+if TYPE_CHECKING:
+    from orpo_studio.models.card import ModelCard
+    from orpo_studio.models.linear_layers import LinearLayer
+
+UNKNOWN = "–"
+NOT_KNOWN = "Not known for this architecture and these settings."
+ROWS = {
+    "pairs": "Pairs a step",
+    "tokens": "Tokens a step",
+    "warmup": "Warm-up",
+    "evaluations": "Evaluations",
+    "checkpoints": "Checkpoints",
+    "trained": "Trained weights",
+    "memory": "GPU memory",
+}
+
+
+class Meaning(QWidget):
+    """The consequences of the subject's recipe."""
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._bench = bench
+        self._layers: tuple[LinearLayer, ...] = ()
+        self._layers_of: ModelCard | None = None
+        self._task: Task | None = None
+        self.steps = label(UNKNOWN)
+        self.steps.setFont(figure_font())
+        self.steps.setAccessibleName("Steps")
+        self.steps_note = label("", "muted", wrap=True)
+        self.values = {key: label(UNKNOWN, wrap=True) for key in ROWS}
+        self.memory_note = label("", "muted", wrap=True)
+        self.curve = PushCurve()
+        self._arrange()
+        bench.issues_changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Say it anew. While a value cannot be used, the last figures stay, dimmed, and say so."""
+        bench = self._bench
+        self._read_layers(bench.model.card)
+        spec = bench.run_spec or bench.draft.checked.parsed
+        self._figures.setEnabled(spec is not None)
+        if spec is None:
+            self.steps_note.setText("Some settings cannot be used yet; these are the figures before.")
+            return
+        self._show_lengths(spec)
+        self._show_size(spec)
+        self.curve.show_strength(spec.recipe.lambda_)
+
+    def _arrange(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(em(1))
+        frame, inside = card()
+        inside.addWidget(label("What this means", "heading"))
+        self._figures = QWidget()
+        figures = QVBoxLayout(self._figures)
+        figures.setContentsMargins(0, 0, 0, 0)
+        figures.setSpacing(em(0.1))
+        figures.addWidget(self.steps)
+        figures.addWidget(self.steps_note)
+        figures.addSpacing(em(0.6))
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(em(1))
+        grid.setVerticalSpacing(em(0.15))
+        grid.setColumnStretch(1, 1)
+        for row, (key, title) in enumerate(ROWS.items()):
+            value = self.values[key]
+            value.setAccessibleName(title)
+            grid.addWidget(label(title, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(value, row, 1)
+        figures.addLayout(grid)
+        inside.addWidget(self._figures)
+        inside.addWidget(self.memory_note)
+        column.addWidget(frame)
+        column.addWidget(self._curve_card())
+        column.addStretch(1)
+
+    def _curve_card(self) -> QWidget:
+        frame, inside = card()
+        inside.addWidget(label("How hard λ pushes", "heading"))
+        inside.addWidget(self.curve)
+        inside.addWidget(
+            label(
+                "λ·σ(−Δ) over Δ, the log odds of the chosen answer minus those of the rejected one. Pairs the model "
+                "has wrong are pushed with up to λ, pairs it has right hardly at all. The chosen answers' own loss "
+                "weighs 1. Dashed: the default λ.",
+                "muted",
+                wrap=True,
+            )
+        )
+        return frame
+
+    # --- lengths
+
+    def _show_lengths(self, spec: RunSpec) -> None:
+        prepared = self._bench.data.prepared
+        recipe = spec.recipe
+        self._show("pairs", f"{spec.effective_batch:,} = {recipe.micro_batch:,} × {recipe.accumulation:,}")
+        tokens = 2 * spec.effective_batch * recipe.max_length
+        self._show("tokens", f"at most {tokens:,}", "Both answers of each pair, each at the maximum length.")
+        if prepared is None and not recipe.max_steps:
+            self.steps.setText(UNKNOWN)
+            self.steps_note.setText("Choose preference pairs to see the number of steps.")
+            for key in ("warmup", "evaluations", "checkpoints"):
+                self._show(key, UNKNOWN)
+            return
+        pairs = prepared.summary.train if prepared is not None else None
+        self._show_plan(spec, make_plan(spec, pairs or spec.effective_batch), pairs)
+
+    def _show_plan(self, spec: RunSpec, plan: Plan, pairs: int | None) -> None:
+        total = plan.total_steps
+        self.steps.setText(_plural(total, "step"))
+        passes = f"{plan.epochs:.3g} {'pass' if plan.epochs == 1 else 'passes'}"
+        self.steps_note.setText(
+            "as set in the recipe" if pairs is None else f"{passes} over {_plural(pairs, 'training pair')}"
+        )
+        share = f", {100 * plan.warmup_steps / total:.0f} % of the run" if plan.warmup_steps else ""
+        self._show("warmup", f"{_plural(plan.warmup_steps, 'step')}{share}")
+        during = (total - 1) // plan.evaluation_steps
+        every = (
+            f"{during:,}, every {_plural(plan.evaluation_steps, 'step')}, and at the end" if during else "at the end"
+        )
+        self._show("evaluations", every)
+        saved = -(-total // plan.checkpoint_steps)
+        kept = min(saved, spec.train.keep_checkpoints)
+        self._show("checkpoints", f"{saved:,}, every {_plural(plan.checkpoint_steps, 'step')}; {kept} kept")
+
+    # --- sizes
+
+    def _show_size(self, spec: RunSpec) -> None:
+        model = self._bench.model.card
+        self.memory_note.hide()
+        self._show("memory", UNKNOWN, NOT_KNOWN)
+        if model is None:
+            self._show("trained", UNKNOWN, "Choose a base model to see it.")
+            return
+        from orpo_studio.gui.pages.recipe_estimate import GIB, estimate_memory, trained_parameters
+
+        trained = trained_parameters(spec, model, self._layers)
+        if not trained:
+            self._show("trained", UNKNOWN, NOT_KNOWN)
+            return
+        share = f"{100 * trained / model.parameters:.2g} % of the model" if spec.recipe.adapter == "lora" else "all"
+        self._show("trained", f"{trained:,}, {share}")
+        memory = estimate_memory(spec, model, self._layers)
+        if memory is None:
+            return
+        self._show(
+            "memory",
+            f"about {memory.low / GIB:.1f} to {memory.high / GIB:.1f} GiB",
+            f"Weights {memory.weights / GIB:.2f} GiB, what is trained {memory.trained / GIB:.2f} GiB, activations "
+            f"{memory.activations / GIB:.2f} GiB, and 0.5 to 2 GiB for the driver and fragmentation.",
+        )
+        self.memory_note.setText("Memory is a rough estimate with every pair at the maximum length, not a measurement.")
+        self.memory_note.show()
+
+    def _show(self, key: str, value: str, hint: str = "") -> None:
+        self.values[key].setText(value)
+        self.values[key].setToolTip(hint)
+
+    def _read_layers(self, model: "ModelCard | None") -> None:
+        if model is self._layers_of:
+            return
+        self._layers_of, self._layers = model, ()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        if model is None:
+            return
+        from orpo_studio.models.linear_layers import read_linear_layers
+
+        folder = model.path
+        self._task = run_in_background(
+            self, lambda _task: read_linear_layers(folder), self._on_layers, lambda _error: None
+        )
+
+    def _on_layers(self, layers: "tuple[LinearLayer, ...]") -> None:
+        self._task, self._layers = None, layers
+        self.refresh()
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
