@@ -88,16 +88,17 @@ def set_up(places: Places, plan: Plan) -> None:
     def wrong() -> str:
         return health.what_is_wrong(places, plan.sets, gpu_appeared=_gpu_appeared)
 
-    if wrong():
-        try:
-            places.venv.mkdir(exist_ok=True)
-            with only_one(places.lock) as held:
-                reason = wrong()  # somebody else may have finished it while we waited
-                if reason:
-                    _work(places, plan, reason, held)
-        except OSError as error:
-            raise explain_os_error(error, places.root) from error
-    _provide_libraries(places, plan)
+    if not (_absent_libraries() or wrong()):
+        return
+    try:
+        places.venv.mkdir(exist_ok=True)
+        with only_one(places.lock) as held:
+            _provide_libraries(places, plan)
+            reason = wrong()  # somebody else may have finished it while we waited
+            if reason:
+                _work(places, plan, reason, held)
+    except OSError as error:
+        raise explain_os_error(error, places.root) from error
 
 
 def _gpu_appeared() -> bool:
@@ -122,9 +123,9 @@ def _work(places: Places, plan: Plan, reason: str, held: tuple[int, ...]) -> Non
     if training:
         packages.install_torch(places, choice, held)
     packages.install_project(places, held)
-    packages.check_imports(places, training, places.log)
+    modules = ["numpy", "pyarrow", "pydantic_core", *([] if _absent_libraries() else ["PySide6.QtWidgets"])]
+    packages.check_imports(places, [*modules, "torch"] if training else modules)
     stamp = health.Stamp(
-        folder=str(places.venv),
         python=health.python_version(places.python),
         locks={name: health.lock_fingerprint(places, name) for name in _contained(sets)},
         project=health.fingerprint(places.root / "pyproject.toml"),
@@ -161,15 +162,20 @@ def _require_room(places: Places, build: str) -> None:
         )
 
 
+def _absent_libraries() -> list[system_libraries.Library]:
+    """The libraries of Qt that a Linux lacks; elsewhere Qt brings all it needs."""
+    if platform.system() != "Linux":
+        return []
+    return system_libraries.missing(system_libraries.needed(os.environ))
+
+
 def _provide_libraries(places: Places, plan: Plan) -> None:
-    """On Linux, see that Qt finds its system libraries.
+    """See that Qt finds its system libraries, before anything large is downloaded.
 
     Raises:
         SetupError: some are missing, cannot be installed from here, and what was asked for needs them.
     """
-    if platform.system() != "Linux":
-        return
-    absent = system_libraries.missing(system_libraries.needed(os.environ))
+    absent = _absent_libraries()
     if not absent:
         return
     if system_libraries.may_use_apt():

@@ -34,9 +34,7 @@ def ensure_venv(places: Places, keep_open: tuple[int, ...]) -> None:
     Raises:
         SetupError: it cannot be made here.
     """
-    stamped = health.read_stamp(places.stamp)
-    moved = stamped is not None and stamped.folder != str(places.venv)
-    if places.made.exists() and not moved and _usable(places):
+    if _usable(places):
         return
     clear(places)
     _require_ensurepip(places)
@@ -46,12 +44,14 @@ def ensure_venv(places: Places, keep_open: tuple[int, ...]) -> None:
     if code != 0:
         step.failed()
         raise explain_output("Making the Python environment", output, places.log)
-    places.made.write_text(f"{sys.version}\n", encoding="utf-8")
+    places.made.write_text(str(places.venv), encoding="utf-8")
     step.done(f"Python {sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}")
 
 
 def _usable(places: Places) -> bool:
-    """Whether the environment's Python starts, is new enough and its pip is whole."""
+    """Whether the environment was made here, its Python starts, is new enough and its pip is whole."""
+    if not places.made.exists() or places.made.read_text(encoding="utf-8") != str(places.venv):
+        return False
     version = health.python_version(places.python)
     if not version or tuple(map(int, version.split("."))) < (3, 11):
         return False

@@ -15,6 +15,7 @@ from setup_steps.places import Places
 # A broken environment is one that cannot run. Header files and the packages' own tests are a third of the
 # files and never run here.
 NOT_LOOKED_AT = frozenset({"__pycache__", "include", "tests"})
+_PARTS_NOT_LOOKED_AT = tuple(f"{name}/" for name in NOT_LOOKED_AT)
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,6 @@ class Stamp:
     """What a finished set-up has put into the environment.
 
     Attributes:
-        folder: where the environment was made; its commands hold that path, so it cannot be moved.
         python: the version of its Python, as in "3.11".
         locks: for each installed set of packages (window, train, test) the fingerprint of its lock file.
         project: the fingerprint of pyproject.toml.
@@ -30,7 +30,6 @@ class Stamp:
         packages: the installed packages, by the names of their .dist-info folders.
     """
 
-    folder: str
     python: str
     locks: dict[str, str]
     project: str
@@ -100,32 +99,28 @@ def _files_below(folder: str, prefix: str) -> Iterable[str]:
     except OSError:
         return
     for entry in entries:
-        if entry.name in NOT_LOOKED_AT:
-            continue
-        if entry.is_dir():
-            yield from _files_below(entry.path, f"{prefix}{entry.name}/")
-        else:
+        if not entry.is_dir():
             yield prefix + entry.name
+        elif entry.name not in NOT_LOOKED_AT:
+            yield from _files_below(entry.path, f"{prefix}{entry.name}/")
 
 
 def _is_whole(record: Path, present: set[str]) -> bool:
+    """Whether every file in a RECORD is in place; set arithmetic, because there are 40,000 lines of them."""
     try:
         lines = record.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return False
-    return bool(lines) and all(_recorded_file(line) in present or _is_left_out(_recorded_file(line)) for line in lines)
+    recorded = {line.partition(",")[0] for line in lines if not any(part in line for part in _PARTS_NOT_LOOKED_AT)}
+    return bool(lines) and all(_is_there(path, record.parents[1]) for path in recorded - present)
 
 
-def _recorded_file(line: str) -> str:
-    """The path in a line of RECORD (a CSV file: a path with a comma in it stands in quotation marks)."""
-    if line.startswith('"'):
-        return line[1:].partition('",')[0].replace('""', '"')
-    return line.partition(",")[0]
+def _is_there(path: str, site_packages: Path) -> bool:
+    """Whether a recorded file is in place after all: one that is not among those of site-packages.
 
-
-def _is_left_out(path: str) -> bool:
-    """Whether a recorded file is one that is not looked at, or lies outside site-packages (a command)."""
-    return path.startswith(("../", "..\\", "/")) or not NOT_LOOKED_AT.isdisjoint(path.split("/")) or not path
+    Commands lie elsewhere (../../../bin/ruff), and a name with a comma stands in quotation marks.
+    """
+    return path.startswith('"') or (site_packages / path).exists()
 
 
 def what_is_wrong(places: Places, wanted: Iterable[str], *, gpu_appeared: Callable[[], bool]) -> str:
@@ -138,14 +133,12 @@ def what_is_wrong(places: Places, wanted: Iterable[str], *, gpu_appeared: Callab
     if not places.made.exists():
         return "a set-up was broken off" if places.log.exists() else "there is none yet"
     stamp = read_stamp(places.stamp)
+    if places.made.read_text(encoding="utf-8") != str(places.venv):
+        return "the folder was moved"
     if stamp is None:
         return "the last set-up did not come to its end"
-    if stamp.folder != str(places.venv):
-        return "the folder was moved"
     if python_version(places.python) != stamp.python:
         return "its Python does not start"
-    if not places.program("orpo-studio").exists():
-        return "its orpo-studio command is missing"
     if any(name not in stamp.locks for name in wanted):
         return "packages are missing"
     changed = [name for name, value in stamp.locks.items() if lock_fingerprint(places, name) != value]

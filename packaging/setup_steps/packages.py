@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +52,8 @@ class PipWatcher:
         """How far pip is, for the progress line."""
         if self._installing:
             ready = len(health.installed_packages(self._site_packages)) - self._before
+            if self._installing == 1:
+                return "unpacking"
             return f"unpacking, {max(0, min(ready, self._installing))} of {self._installing}"
         parts = [f"{min(self._seen, self._expected)} of {self._expected}"] if self._expected else []
         size = _size(self._downloads)
@@ -184,21 +185,18 @@ def drop_damaged(places: Places) -> None:
         shutil.rmtree(left_over, ignore_errors=True)
 
 
-def check_imports(places: Places, with_training: bool, log: Path) -> None:
-    """Import the large libraries once: files that are there can still fail to load.
+def check_imports(places: Places, modules: Sequence[str]) -> None:
+    """Import the large libraries once: files that are all there can still fail to load.
 
     Raises:
         SetupError: one cannot be imported.
     """
-    modules = ["numpy", "pyarrow", "pydantic", "PySide6.QtCore"] + (["torch"] if with_training else [])
     step = Step("Trying out the libraries")
-    with tempfile.TemporaryDirectory() as elsewhere:
-        code = f"import os; os.chdir({elsewhere!r}); import {', '.join(modules)}; os.chdir('/')"
-        result, output = run_shown([places.python, "-I", "-c", code], step, log, environment=own_environment())
+    command: list[str | Path] = [places.python, "-I", "-c", f"import {', '.join(modules)}"]
+    result, output = run_shown(command, step, places.log, environment=own_environment())
     if result != 0:
         step.failed()
-        problem = explain_output("Trying out the libraries", output, log)
-        raise SetupError(
-            problem.title, f"{problem.hint}\nDelete {places.venv} and start again if it stays so.", problem.detail
-        )
+        problem = explain_output("Trying out the libraries", output, places.log)
+        hint = f"{problem.hint}\nIf it stays so, delete {places.venv} and run the same command again."
+        raise SetupError(problem.title, hint, problem.detail)
     step.done()

@@ -40,7 +40,10 @@ class Places:
 
     @property
     def made(self) -> Path:
-        """Exists once `python -m venv` has come to its end."""
+        """Written once `python -m venv` has come to its end; holds the environment's path.
+
+        The commands in an environment hold that path too: one that was moved does not work.
+        """
         return self.venv / "made"
 
     @property

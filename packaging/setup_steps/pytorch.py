@@ -8,8 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +116,9 @@ def attempts(choice: Choice, version: str, system: str, offers: Callable[[str], 
 
 def index_offers(name: str, version: str) -> bool:
     """Whether PyTorch's own index answers within INDEX_PATIENCE and has this version for this Python."""
+    import urllib.error
+    import urllib.request
+
     answer: list[str] = []
 
     def ask() -> None:

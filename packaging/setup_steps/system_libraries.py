@@ -49,6 +49,8 @@ WAYLAND = (
     Library("libwayland-cursor.so.0", "libwayland-cursor0", "libwayland-cursor", "wayland"),
 )
 
+APT_PATIENCE = 300  # seconds to wait for another apt, such as the upgrades a new machine does by itself
+
 COMMANDS = {
     "apt-get": "apt-get install -y --no-install-recommends",
     "dnf": "dnf install -y",
@@ -109,7 +111,8 @@ def apt_install(packages: list[str], title: str, log: Path) -> None:
         SetupError: apt could not do it.
     """
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
-    install = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    apt = ["apt-get", "-o", f"DPkg::Lock::Timeout={APT_PATIENCE}"]
+    install = [*apt, "install", "-y", "--no-install-recommends", *packages]
     step = Step(title)
     watcher = _AptWatcher()
     code, output = 1, ""
@@ -117,7 +120,7 @@ def apt_install(packages: list[str], title: str, log: Path) -> None:
         code, output = run_shown(install, step, log, on_line=watcher, status=watcher.status, environment=environment)
     if code != 0:
         code, output = run_shown(
-            ["apt-get", "update"], step, log, status=lambda: "reading apt's package lists", environment=environment
+            [*apt, "update"], step, log, status=lambda: "reading apt's package lists", environment=environment
         )
         if code == 0:
             code, output = run_shown(
@@ -126,7 +129,7 @@ def apt_install(packages: list[str], title: str, log: Path) -> None:
     if code != 0:
         step.failed()
         problem = explain_output(title, output, log)
-        by_hand = f"Or install them by hand: {' '.join(install)}"
+        by_hand = f"Or install them by hand: {COMMANDS['apt-get']} {' '.join(packages)}"
         raise SetupError(problem.title, f"{problem.hint}\n{by_hand}", problem.detail)
     step.done()
 
