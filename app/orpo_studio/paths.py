@@ -56,6 +56,14 @@ def default_workspace() -> Path:
     return Path(platformdirs.user_documents_dir()) / "ORPO Studio"
 
 
+def expand(text: str) -> Path:
+    """Return the path that a person typed, with ``~`` as their home; that of an unknown user stays as it is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def preferences_file() -> Path:
     """Return the file that keeps the window's preferences between starts."""
     return Path(platformdirs.user_config_dir("orpo-studio", appauthor=False)) / "preferences.json"

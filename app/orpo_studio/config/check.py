@@ -63,10 +63,35 @@ def check(values: Mapping[str, Any], *, to_start: bool = True) -> Checked:
     try:
         spec = RunSpec.model_validate(dict(values))
     except ValidationError as error:
-        return Checked(None, tuple(_from_pydantic(detail) for detail in error.errors()))
-    issues = (*_missing(spec), *_contradictions(spec), *_advice(spec)) if to_start else _contradictions(spec)
+        broken = tuple(_from_pydantic(detail) for detail in error.errors())
+        return Checked(None, (*broken, *_rest(values, error, broken, to_start=to_start)))
+    issues = _rules(spec, to_start=to_start)
     blocked = any(issue.severity == "error" for issue in issues)
-    return Checked(None if blocked else spec, tuple(issues), spec)
+    return Checked(None if blocked else spec, issues, spec)
+
+
+def _rules(spec: RunSpec, *, to_start: bool) -> tuple[Issue, ...]:
+    if not to_start:
+        return tuple(_contradictions(spec))
+    return (*_missing(spec), *_contradictions(spec), *_advice(spec))
+
+
+def _rest(
+    values: Mapping[str, Any], error: ValidationError, broken: tuple[Issue, ...], *, to_start: bool
+) -> tuple[Issue, ...]:
+    """Return what the rules say of the values that are sound, so that a person sees every problem at once."""
+    sound = {name: dict(content) if isinstance(content, Mapping) else content for name, content in values.items()}
+    for section, *keys in (detail["loc"] for detail in error.errors()):
+        if keys and isinstance(sound.get(str(section)), dict):
+            sound[str(section)].pop(keys[0], None)
+        else:
+            sound.pop(str(section), None)
+    try:
+        spec = RunSpec.model_validate(sound)
+    except ValidationError:  # an option given by both of its names, say: the first errors have to do
+        return ()
+    known = {issue.name for issue in broken}
+    return tuple(issue for issue in _rules(spec, to_start=to_start) if issue.name not in known)
 
 
 def _missing(spec: RunSpec) -> list[Issue]:

@@ -48,7 +48,7 @@ def read_values(text: str, origin: str) -> dict[str, Any]:
     """
     try:
         values: dict[str, Any] = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: numbers of thousands of digits, besides bad TOML
         raise SpecError(f"{origin} is not valid TOML: {error}.") from None
     version = values.pop("schema_version", SCHEMA_VERSION)
     if not isinstance(version, int) or version < 1:
@@ -113,11 +113,15 @@ def render_spec(spec: RunSpec) -> str:
 def write_spec(spec: RunSpec, path: Path) -> None:
     """Write a specification so that a reader finds the old file or the new one, never half of it."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(render_spec(spec))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(render_spec(spec))
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def _comment(option: Option) -> str:

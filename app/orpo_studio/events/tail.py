@@ -17,37 +17,38 @@ class EventTail:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._offset = 0
-        self._pending = b""
+        self._line_start = 0
+        self._held_back = 0
         self._skipping = False
         self.unreadable = 0
         """Lines met that are no events."""
 
     @property
     def offset(self) -> int:
-        """Bytes read so far."""
-        return self._offset
+        """Bytes seen so far, those of a line not yet whole included."""
+        return self._line_start + self._held_back
 
     def poll(self, limit: int = SLICE) -> list[AnyEvent]:
-        """Return the events that are new since the last call, reading at most ``limit`` bytes.
+        """Return the events that are new since the last call, reading at most ``limit`` new bytes.
 
-        A last line without its newline is held back: even a single ``os.write`` can be seen half done.
+        A last line without its newline is held back: even a single ``os.write`` can be seen half done. It is read
+        again from its start the next time, since a writer cuts off what a killed one left and writes over it.
         """
         try:
             with self._path.open("rb", buffering=0) as file:
-                file.seek(self._offset)
-                piece = file.read(limit)
+                file.seek(self._line_start)
+                piece = file.read(self._held_back + limit)
         except FileNotFoundError:
             return []
-        if not piece:
-            return []
-        self._offset += len(piece)
-        *lines, self._pending = (self._pending + piece).split(b"\n")
+        whole = piece.rfind(b"\n") + 1
+        self._line_start += whole
+        self._held_back = len(piece) - whole
+        lines = piece[:whole].split(b"\n")[:-1]
         if self._skipping and lines:
             lines, self._skipping = lines[1:], False
             self.unreadable += 1
-        if len(self._pending) > LONGEST_LINE:
-            self._pending, self._skipping = b"", True
+        if self._held_back > LONGEST_LINE:
+            self._line_start, self._held_back, self._skipping = self.offset, 0, True
         return [event for line in lines if (event := self._parse(line)) is not None]
 
     def _parse(self, line: bytes) -> AnyEvent | None:

@@ -7,6 +7,7 @@ from typing import Any
 from orpo_studio.config import RunSpec
 from orpo_studio.events import RunState, parse_event
 from orpo_studio.events.state import StateName
+from orpo_studio.paths import expand
 from orpo_studio.runs.folder import RunFolder, RunFolderError
 from orpo_studio.runs.lock import is_held
 
@@ -57,7 +58,13 @@ def summarize(folder: RunFolder) -> RunSummary:
         spec = folder.read_spec()
     except RunFolderError as error:
         problem = error
-    fold = _fold(folder.events_file)
+    fold = RunState()
+    try:
+        fold = _fold(folder.events_file)
+    except OSError as error:
+        detail = f"{folder.events_file}: {error.strerror or error}."
+        hint = "Allow reading there. Its folder is untouched."
+        problem = problem or RunFolderError("unreadable-run", f"The run {folder.id} cannot be read.", detail, hint)
     return RunSummary(folder, spec, fold.name(lock_held=is_held(folder.lock_file)), fold, problem)
 
 
@@ -76,7 +83,7 @@ def find_run(workspace: Path, name: str) -> RunFolder:
     Raises:
         RunFolderError: there is none, or more than one.
     """
-    path = Path(name).expanduser()
+    path = expand(name)
     if (path / "run.toml").is_file():
         return RunFolder(path.resolve())
     runs = workspace / "runs"

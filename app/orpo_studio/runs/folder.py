@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orpo_studio.config import NewerSchemaError, RunSpec, SpecError, read_spec
 from orpo_studio.config.toml import write_spec
+from orpo_studio.runs.lock import is_held
 
 
 class RunFolderError(Exception):
@@ -115,8 +116,15 @@ class RunFolder:
         """Remove the folder with everything in it.
 
         Raises:
-            RunFolderError: the system refuses.
+            RunFolderError: somebody works on it, or the system refuses.
         """
+        if is_held(self.lock_file):
+            raise RunFolderError(
+                "still-running",
+                f"The run {self.id} is being worked on, so it was not deleted.",
+                "A supervisor holds its lock.",
+                "Stop it, wait until it has ended, then delete it.",
+            )
         try:
             shutil.rmtree(self.path)
         except OSError as error:
@@ -135,12 +143,15 @@ def create_run(workspace: Path, spec: RunSpec) -> RunFolder:
         RunFolderError: the workspace cannot be written (read-only, full).
     """
     runs = workspace / "runs"
+    folder = None
     try:
         runs.mkdir(parents=True, exist_ok=True)
         folder = _make_unique(runs, f"{time.strftime('%Y%m%d-%H%M%S')}-{_slug(spec.name) or 'run'}")
         folder.control.mkdir()
         write_spec(spec, folder.spec_file)
     except OSError as error:
+        if folder is not None:  # half a run is none
+            shutil.rmtree(folder.path, ignore_errors=True)
         raise RunFolderError(
             "workspace-not-writable",
             "The run could not be created.",

@@ -10,7 +10,7 @@ from typing import Any
 from orpo_studio.events import EventLog, JobEnded, RunEnded, RunState, read_events
 from orpo_studio.runs.control import take
 from orpo_studio.runs.folder import RunFolder, RunFolderError
-from orpo_studio.runs.lock import is_held
+from orpo_studio.runs.lock import RunLock, is_held
 
 
 class Job(StrEnum):
@@ -23,6 +23,13 @@ class Job(StrEnum):
 
 TRAINING_PYTHON_VARIABLE = "ORPO_STUDIO_TRAINING_PYTHON"
 """Environment variable that names the Python with the training packages, when it is not the program's own."""
+
+
+if sys.platform == "win32":
+    _OWN_CONSOLE = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+else:
+    _OWN_CONSOLE = 0
+"""On Windows: neither Ctrl+C nor the closing of the starter's console reaches the supervisor."""
 
 
 def training_python() -> str:
@@ -66,6 +73,7 @@ def launch(folder: RunFolder, job: Job = Job.TRAIN, **request: Any) -> subproces
                 stderr=subprocess.STDOUT,
                 cwd=folder.path,
                 start_new_session=True,
+                creationflags=_OWN_CONSOLE,
                 env=_child_environment(),
             )
     except OSError as error:
@@ -107,17 +115,29 @@ def mark_lost(folder: RunFolder) -> bool:
     Returns:
         Whether there was something to record.
     """
-    if is_held(folder.lock_file):
+    if is_held(folder.lock_file) or not _open_ends(folder):
         return False
+    lock = RunLock(folder.lock_file)
+    if not lock.take(patience=0):
+        return False
+    try:  # under the lock, so that neither a new supervisor nor a second finder comes in between
+        ends = _open_ends(folder)
+        with EventLog(folder.events_file) as log:
+            for end in ends:
+                log.append(end)
+    finally:
+        lock.release()
+    return bool(ends)
+
+
+def _open_ends(folder: RunFolder) -> list[JobEnded | RunEnded]:
+    """Return the ends that nobody has said yet of what was begun in a run."""
     state = RunState()
     for event in read_events(folder.events_file):
         state.apply(event)
-    training_open = state.attempts > 0 and state.ended is None
-    if not training_open and not state.job:
-        return False
-    with EventLog(folder.events_file) as log:
-        if state.job:
-            log.append(JobEnded(job=state.job, outcome="lost"))
-        if training_open:
-            log.append(RunEnded(outcome="lost", step=state.latest.step))
-    return True
+    ends: list[JobEnded | RunEnded] = []
+    if state.job:
+        ends.append(JobEnded(job=state.job, outcome="lost"))
+    if state.attempts > 0 and state.ended is None:
+        ends.append(RunEnded(outcome="lost", step=state.latest.step))
+    return ends

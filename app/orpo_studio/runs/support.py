@@ -8,6 +8,7 @@ import re
 import zipfile
 from pathlib import Path
 
+from orpo_studio.events import SampleAnswer, UnknownEvent, parse_event
 from orpo_studio.runs.folder import RunFolder
 
 _PACKAGES = (
@@ -15,13 +16,15 @@ _PACKAGES = (
     "PySide6-Essentials", "pyqtgraph", "numpy", "pyarrow", "pydantic",
 )  # fmt: skip
 
-_TEXT_EVENTS = (b'"type":"sample"',)
-"""Events that quote prompts or answers, which are data."""
-
-_SECRET = re.compile(
-    r"hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{16,}|AKIA[A-Z0-9]{16}|"
-    r"(?i:bearer\s+|token[=:]\s*|password[=:]\s*|api[_-]?key[=:]\s*)[^\s\"',]+"
+_TOKEN = re.compile(r"hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{16,}|AKIA[A-Z0-9]{16}")
+_NAMED = re.compile(
+    r"(?i)(bearer\s+|(?:token|password|secret|api[_-]?key)[\"']?\s*[=:]\s*[\"']?|://[^\s/@:]+:)[^\s\"',@\\]+"
 )
+"""A name that says that a secret follows, or a user name in an address, and the secret."""
+
+
+_QUOTING = (SampleAnswer, UnknownEvent)
+"""Events that quote prompts or answers, which are data; and those of which it is not known."""
 
 
 def versions() -> dict[str, str]:
@@ -51,8 +54,9 @@ def write_support_archive(folder: RunFolder, target: Path) -> Path:
             kept = io.StringIO()
             with folder.events_file.open("rb") as file:
                 for line in file:
-                    if not any(kind in line[:120] for kind in _TEXT_EVENTS):
-                        kept.write(clean(line.decode("utf-8", errors="replace")))
+                    event = parse_event(line)
+                    if event is not None and not isinstance(event, _QUOTING):
+                        kept.write(clean(event.model_dump_json()) + "\n")
             archive.writestr("events.jsonl", kept.getvalue())
         archive.writestr("versions.json", json.dumps(versions(), indent=2))
     return target
@@ -63,4 +67,5 @@ def clean(text: str) -> str:
     home = str(Path.home())
     if len(home) > 1:
         text = text.replace(home, "~")
-    return _SECRET.sub("[removed]", text)
+        text = text.replace(home.replace("\\", "\\\\"), "~")  # as JSON and TOML write it on Windows
+    return _NAMED.sub(r"\1[removed]", _TOKEN.sub("[removed]", text))
