@@ -10,6 +10,7 @@ from orpo_studio import __version__
 from orpo_studio.cli.words import CommandError, ErrorWords
 from orpo_studio.config import reference
 from orpo_studio.config.option import did_you_mean
+from orpo_studio.paths import expand
 
 COMMANDS = {
     "demo": "train, measure and export the embedded demo: the whole line in a few minutes",
@@ -134,7 +135,7 @@ def _train_epilog() -> str:
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+    return expand(text).absolute()
 
 
 def _sentence(text: str) -> str:

@@ -123,7 +123,7 @@ def _fits(gpu: Gpu) -> str:
     if memory < 7.5:
         return "Enough for 4-bit training (QLoRA) of models up to about 3 billion parameters."
     if memory < 22:
-        return "Enough for 4-bit training (QLoRA) of 8 billion parameters. Recipe: gpu-8gb-qlora."
+        return "Enough for 4-bit training (QLoRA) of models up to about 7 billion parameters. Recipe: gpu-8gb-qlora."
     if memory < 75:
         return "Enough for LoRA on a 16-bit model of 8 billion parameters. Recipe: gpu-24gb-lora."
     return "Enough for LoRA on models of 30 billion parameters, and for full fine-tuning of small ones."

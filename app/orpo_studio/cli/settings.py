@@ -9,7 +9,7 @@ from orpo_studio.config import DEMO, Issue, Kind, OptionError, RunSpec, all_opti
 from orpo_studio.config.option import did_you_mean
 from orpo_studio.config.recipe import Recipe
 from orpo_studio.config.toml import load_values
-from orpo_studio.paths import resources
+from orpo_studio.paths import expand, resources
 
 Values = dict[str, Any]
 
@@ -113,5 +113,5 @@ def _absolute(values: Values, base: Path) -> Values:
             continue
         text = content.get(option.key)
         if isinstance(text, str) and text.strip() and text != DEMO:
-            content[option.key] = str((base / Path(text).expanduser()).resolve())
+            content[option.key] = str((base / expand(text)).resolve())
     return made
