@@ -46,7 +46,7 @@ def make_window(workspace: Path | None, preferences_file: Path | None) -> MainWi
         preferences_file: what is remembered between starts; None remembers nothing.
     """
     preferences, warning = load_preferences(preferences_file) if preferences_file else (Preferences(), "")
-    install_theme(_application(), preferences.theme)
+    install_theme(application(), preferences.theme)
     remembered = Path(preferences.workspace) if preferences.workspace else paths.default_workspace()
     bench = Workbench(workspace or remembered, preferences, preferences_file)
     window = MainWindow(bench)
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None, workspace: Path | None = None) -> int:
     parser = argparse.ArgumentParser(prog="orpo-studio", add_help=False)
     parser.add_argument("--workspace", type=Path, default=workspace)
     arguments, _rest = parser.parse_known_args(argv)
-    app = _application()
+    app = application()
     app.setProperty("begun", begun)
     window = make_window(arguments.workspace, paths.preferences_file())
     faults = _Faults(app)
@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None, workspace: Path | None = None) -> int:
     return app.exec()
 
 
-def _application() -> QApplication:
+def application() -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing

@@ -1,0 +1,81 @@
+"""How long the window takes from the first line of Python to its first paint, and to its charts.
+
+    python tests/benchmarks/startup.py [STARTS]
+
+Each start is a process of its own, on a warm disk; the first one is not counted. Prints a table and, last, one JSON
+line. A figure of a busy machine says nothing: the load is printed beside it.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+PROBE = """
+import os, sys, tempfile, time
+begun = time.perf_counter()
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+from pathlib import Path
+from PySide6.QtCore import QEvent, QObject, QTimer
+from orpo_studio.gui.app import make_window, application
+app = application()
+found = {}
+
+class Watch(QObject):
+    def eventFilter(self, watched, event):
+        if event.type() == QEvent.Type.Paint and "paint" not in found:
+            found["paint"] = time.perf_counter() - begun
+        return False
+
+watch = Watch()
+window = make_window(Path(tempfile.mkdtemp()), None)
+window.stack.currentWidget().installEventFilter(watch)
+window.show()
+window.show_page("train")
+window.stack.currentWidget().installEventFilter(watch)
+
+def look():
+    if window.pages["train"].curves.is_ready:
+        found["charts"] = time.perf_counter() - begun
+        app.quit()
+
+timer = QTimer(interval=5)
+timer.timeout.connect(look)
+timer.start()
+QTimer.singleShot(20000, app.quit)
+app.exec()
+print(found.get("paint", -1), found.get("charts", -1))
+os._exit(0)
+"""
+PAINT_BAR, CHARTS_BAR = 0.4, 1.0
+
+
+def main(starts: int) -> None:
+    """Start the window several times and print what was measured."""
+    paints, charts = [], []
+    for number in range(starts + 1):
+        output = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True).stdout
+        paint, chart = map(float, output.split()[-2:])
+        if number:
+            paints.append(paint)
+            charts.append(chart)
+    for name, values, bar in (("first paint", paints, PAINT_BAR), ("charts", charts, CHARTS_BAR)):
+        middle = statistics.median(values)
+        print(f"{name:<12} {middle:6.3f} s  ({min(values):.3f}–{max(values):.3f})  bar {bar} s")
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print(
+        json.dumps(
+            {
+                "benchmark": "startup",
+                "starts": starts,
+                "first_paint_s": statistics.median(paints),
+                "charts_s": statistics.median(charts),
+                "load": os.getloadavg()[0],
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)
