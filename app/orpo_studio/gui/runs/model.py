@@ -68,18 +68,7 @@ COLUMNS = (
     Column("Data", _data, _data),
     Column("Steps", _steps, lambda s: s.fold.latest.step, is_number=True),
     Column("Loss", lambda s: _shown(_loss(s), words.figure), lambda s: _below_all(_loss(s)), is_number=True),
-    Column(
-        "Accuracy before",
-        lambda s: _shown(face.accuracy(s, "before"), words.percent),
-        lambda s: _below_all(face.accuracy(s, "before")),
-        is_number=True,
-    ),
-    Column(
-        "Accuracy after",
-        lambda s: _shown(face.accuracy(s, "after"), words.percent),
-        lambda s: _below_all(face.accuracy(s, "after")),
-        is_number=True,
-    ),
+    Column("Held-out accuracy", face.gain, lambda s: _below_all(face.accuracy(s, "after")), is_number=True),
     Column("Made", lambda s: _made(s.folder.id), lambda s: s.folder.id),
 )
 
@@ -90,6 +79,11 @@ def _made(run_id: str) -> str:
     if len(day) != 8 or not day.isdigit() or not rest[:4].isdigit():
         return ""
     return f"{day[:4]}-{day[4:6]}-{day[6:]} {rest[:2]}:{rest[2:4]}"
+
+
+def _alignment(column: Column) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column.is_number else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter
 
 
 class RunsModel(QAbstractTableModel):
@@ -128,8 +122,7 @@ class RunsModel(QAbstractTableModel):
             case Qt.ItemDataRole.AccessibleTextRole:
                 return face.spoken(summary) if index.column() == 0 else f"{column.title}: {column.text(summary)}"
             case Qt.ItemDataRole.TextAlignmentRole:
-                side = Qt.AlignmentFlag.AlignRight if column.is_number else Qt.AlignmentFlag.AlignLeft
-                return side | Qt.AlignmentFlag.AlignVCenter
+                return _alignment(column)
             case _ if role == SUMMARY_ROLE:
                 return summary
             case _ if role == SORT_ROLE:
@@ -139,9 +132,11 @@ class RunsModel(QAbstractTableModel):
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = int(Qt.ItemDataRole.DisplayRole)
     ) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[section].title
-        return None
+        return _alignment(COLUMNS[section]) if role == Qt.ItemDataRole.TextAlignmentRole else None
 
     def _update(self) -> None:
         new = list(self._runs.summaries)

@@ -50,7 +50,7 @@ class RunRow(QStyledItemDelegate):
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setPen(QColor(getattr(colors, shown.tint)))
         painter.drawText(QRectF(left, first, em(1.2), height), middle, shown.sign)
-        result = face.outcome(summary) or shown.word
+        result = face.outcome(summary) or ("" if summary.spec is None else shown.word)
         if metrics.horizontalAdvance(result) > (right - left) * 0.55:
             result = ""  # the words stand in the tooltip; the name matters more
         wide = metrics.horizontalAdvance(result)

@@ -4,7 +4,6 @@ from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
-    QHeaderView,
     QLineEdit,
     QStackedLayout,
     QTableView,
@@ -72,10 +71,10 @@ class RunsPage(Page):
         head = table.horizontalHeader()
         head.setHighlightSections(False)
         head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for column, wide in enumerate((13, 9, 4, 9, 9, 7, 5, 8, 8, 9)):
+        for column, wide in enumerate((12, 9, 3.5, 7.5, 7.5, 7, 4.5, 9.5, 9.5)):
             head.resizeSection(column, em(wide))
-        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         head.setMinimumSectionSize(em(3.5))
+        head.setStretchLastSection(True)
         table.setSortingEnabled(True)
         table.sortByColumn(len(COLUMNS) - 1, Qt.SortOrder.DescendingOrder)
         return table

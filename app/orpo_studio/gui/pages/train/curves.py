@@ -38,6 +38,7 @@ class Curves(QWidget):
         self._layout.addWidget(self._placeholder)
         self.board: ChartBoard | None = None
         self._feed: ChartFeed | None = None
+        self._is_drawn_on = False
         self._task: Task | None = None
         self._drain = QTimer(self, interval=0)
         self._drain.timeout.connect(self._draw_some)
@@ -51,9 +52,10 @@ class Curves(QWidget):
     def reset(self) -> None:
         """Forget the run that was shown."""
         self._waiting.clear()
-        if self._feed is not None:
+        if self._feed is not None and self._is_drawn_on:
             self._feed.reset()
             self._give_room()
+        self._is_drawn_on = False
 
     def take(self, events: list[AnyEvent]) -> None:
         """Draw events, soon."""
@@ -88,6 +90,7 @@ class Curves(QWidget):
             self._drain.stop()
             return
         batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+        self._is_drawn_on = True
         self._feed.take(batch)
 
     def _paint_anew(self) -> None:

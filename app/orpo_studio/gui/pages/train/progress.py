@@ -3,14 +3,24 @@
 import time
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout
 
-from orpo_studio.events import AnyEvent, CheckpointSaved, RunState, SampleAnswer, Stage
+from orpo_studio.events import (
+    AnyEvent,
+    CheckpointSaved,
+    EvaluationMetrics,
+    RunState,
+    SampleAnswer,
+    Stage,
+    TrainingStarted,
+    TrainMetrics,
+)
 from orpo_studio.gui import words
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.runs.face import LIVE, STATES
-from orpo_studio.gui.theme import em, figure_font, theme
-from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.theme import em, figure_font
+from orpo_studio.gui.widgets.bar import SlimBar
+from orpo_studio.gui.widgets.basic import button, label, set_kind
 from orpo_studio.gui.workbench import Workbench
 
 TICK_MS = 1000
@@ -25,23 +35,21 @@ class ProgressStrip(QFrame):
         self.setProperty("kind", "card")
         self._bench = bench
         self._follower: RunFollower | None = None
+        self.sign = label("")
         self.state = label("", "heading")
         self.stage = label("", "muted")
         self.figures = {name: _Figure(title) for name, title in _FIGURES}
-        self.bar = QProgressBar(textVisible=False)
-        self.bar.setAccessibleName("Progress of the run")
-        self.bar.setFixedHeight(em(0.45))
+        self.bar = SlimBar("Progress of the run")
         self.sample = button("Sample now", self._ask_sample, hint="Let the model answer as trained so far")
         self.checkpoint = button("Save checkpoint", self._ask_checkpoint, hint="Save a point to resume from")
         self._arrange()
         self._tick = QTimer(self, interval=TICK_MS)
         self._tick.timeout.connect(self.refresh)
-        theme().changed.connect(self._paint_bar)
-        self._paint_bar()
 
     def show_run(self, follower: RunFollower | None) -> None:
         """Show another run."""
         self._follower = follower
+        self._stage: Stage | None = None
         self._asked_sample = self._asked_checkpoint = False
         self._tick.stop()
         if follower is not None:
@@ -49,11 +57,15 @@ class ProgressStrip(QFrame):
         self.refresh()
 
     def take(self, events: list[AnyEvent]) -> None:
-        """See what was asked for come true."""
+        """See what was asked for come true, and which stage is under way: the next figures end it."""
         for event in events:
+            if isinstance(event, Stage):
+                self._stage = event
+            elif isinstance(event, TrainMetrics | TrainingStarted | EvaluationMetrics | CheckpointSaved):
+                self._stage = None
             if isinstance(event, SampleAnswer):
                 self._asked_sample = False
-            elif isinstance(event, CheckpointSaved):
+            if isinstance(event, CheckpointSaved):
                 self._asked_checkpoint = False
 
     def refresh(self) -> None:
@@ -62,8 +74,10 @@ class ProgressStrip(QFrame):
             return
         state, fold = self._follower.state, self._follower.fold
         face = STATES[state]
-        self.state.setText(f"{face.sign}  {_state_words(state, fold)}")
-        self.stage.setText(_stage_words(fold.stage) if state in LIVE else "")
+        self.sign.setText(face.sign)
+        set_kind(self.sign, face.tint)
+        self.state.setText(_state_words(state, fold))
+        self.stage.setText(_stage_words(self._stage) if state in LIVE else "")
         self.stage.setVisible(bool(self.stage.text()))
         self._show_bar(state, fold)
         self._show_figures(state, fold)
@@ -90,7 +104,7 @@ class ProgressStrip(QFrame):
         self.refresh()
 
     def _show_bar(self, state: str, fold: RunState) -> None:
-        stage = fold.stage
+        stage = self._stage
         if fold.total_steps and not (state == "launching" and stage):
             self.bar.setRange(0, _PARTS)
             self.bar.setValue(round(_PARTS * min(1.0, fold.latest.step / fold.total_steps)))
@@ -117,6 +131,7 @@ class ProgressStrip(QFrame):
         layout.setSpacing(em(0.6))
         head = QHBoxLayout()
         head.setSpacing(em(0.6))
+        head.addWidget(self.sign)
         head.addWidget(self.state)
         head.addWidget(self.stage)
         head.addStretch(1)
@@ -130,13 +145,6 @@ class ProgressStrip(QFrame):
         layout.addLayout(head)
         layout.addWidget(self.bar)
         layout.addLayout(figures)
-
-    def _paint_bar(self) -> None:
-        colors, round_ = theme().colors, em(0.22)
-        self.bar.setStyleSheet(
-            f"QProgressBar {{ background: {colors.raised}; border: none; border-radius: {round_}px; }}"
-            f"QProgressBar::chunk {{ background: {colors.tuned}; border-radius: {round_}px; }}"
-        )
 
 
 _FIGURES = (("step", "Step"), ("epoch", "Epoch"), ("elapsed", "Elapsed"), ("remaining", "Remaining"))

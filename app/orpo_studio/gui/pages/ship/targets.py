@@ -1,0 +1,120 @@
+"""What can be shipped, how large it is, where it goes and how it is loaded; no widget."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from orpo_studio.config import RunSpec
+from orpo_studio.gui import words
+from orpo_studio.models.card import ModelCard
+from orpo_studio.runs import RunFolder
+
+Kind = Literal["adapter", "merged"]
+
+_RESULTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json")
+_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A target folder.
+
+    Attributes:
+        free_bytes: free on its disk; None where that cannot be told.
+        problem: why nothing can be written there, or the empty string.
+    """
+
+    free_bytes: int | None
+    problem: str = ""
+
+
+def has_result(folder: RunFolder) -> bool:
+    """Tell whether training left weights in the run's folder."""
+    return any((folder.adapter / name).is_file() for name in _RESULTS)
+
+
+def adapter_bytes(folder: RunFolder) -> int:
+    """Return what the trained adapter takes on disk."""
+    return sum(path.stat().st_size for path in folder.adapter.rglob("*") if path.is_file())
+
+
+def merged_bytes(spec: RunSpec, card: ModelCard | None) -> int:
+    """Return about what the merged model will take on disk; 0 while the base model is not known."""
+    if card is None:
+        return 0
+    width = _BYTES.get(spec.ship.merge_precision)
+    if width is None and card.quantization_config is None:
+        return card.size_bytes
+    return card.parameters * (width or 2)
+
+
+def default_target(folder: RunFolder, kind: Kind) -> Path:
+    """Return the first folder for exports of this kind that is not taken, inside the run's own."""
+    names = (kind if number == 1 else f"{kind}-{number}" for number in range(1, 1000))
+    return next(target for name in names if _is_free(target := folder.export / name))
+
+
+def look_at(target: Path) -> Place:
+    """Look at a target folder: its disk, and whether an export may go there. It takes a call to the disk."""
+    try:
+        if not _is_free(target):
+            return Place(None, "This folder is not empty. Choose a new folder, or an empty one.")
+        existing = next(place for place in (target, *target.parents) if place.is_dir())
+        return Place(shutil.disk_usage(existing).free)
+    except (OSError, StopIteration) as error:
+        return Place(None, f"This place cannot be used: {error or 'no such folder'}.")
+
+
+def _is_free(target: Path) -> bool:
+    return not target.exists() or (target.is_dir() and not any(target.iterdir()))
+
+
+def proof_in_words(kind: Kind, proof: Mapping[str, float]) -> list[str]:
+    """Return the figures of an export's check as sentences."""
+    lines = []
+    if "next_token_agreement" in proof:
+        parts = [f"next token equal {words.percent(proof['next_token_agreement'], 2)}"]
+        if "max_abs_logit_difference" in proof:
+            parts.append(f"largest difference {scientific(proof['max_abs_logit_difference'])}")
+        if "mean_kl" in proof:
+            parts.append(f"mean KL {scientific(proof['mean_kl'])} nats")
+        lines.append(f"Reloaded and compared with base + adapter: {', '.join(parts)}.")
+    if proof.get("tokens"):
+        lines.append(
+            f"Compared on {words.count(proof['tokens'])} tokens of {words.count(proof.get('pairs', 0))} pairs."
+        )
+    if "next_token_agreement_as_trained" in proof:
+        lines.append(
+            "Beside the quantized model as it was trained: next token equal "
+            f"{words.percent(proof['next_token_agreement_as_trained'], 2)}, mean KL "
+            f"{scientific(proof.get('mean_kl_as_trained', 0.0))} nats. "
+            "The merge goes into the full-precision base, so a small distance is expected."
+        )
+    if kind == "adapter" and proof.get("parameters"):
+        lines.append(f"Read back whole: {words.parameters(proof['parameters'])} parameters, all finite.")
+    return lines
+
+
+def scientific(value: float) -> str:
+    """Write a small number with one significant digit: ``3e-5``; from 0.01 on as usual."""
+    if value == 0 or abs(value) >= 0.01:
+        return words.figure(value)
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(exponent)}".replace("-", "−")
+
+
+def how_to_load(kind: Kind, folder: str, base: str) -> str:
+    """Return the code that loads an export."""
+    if kind == "merged":
+        return (
+            "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+            f"model = AutoModelForCausalLM.from_pretrained({folder!r}, dtype='auto')\n"
+            f"tokenizer = AutoTokenizer.from_pretrained({folder!r})"
+        )
+    return (
+        "from peft import PeftModel; from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        f"model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base!r}), {folder!r})\n"
+        f"tokenizer = AutoTokenizer.from_pretrained({folder!r})"
+    )

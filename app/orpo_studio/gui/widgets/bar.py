@@ -1,0 +1,23 @@
+"""A slim progress bar in the theme's colors."""
+
+from PySide6.QtWidgets import QProgressBar
+
+from orpo_studio.gui.theme import em, theme
+
+
+class SlimBar(QProgressBar):
+    """A bar without text. A range of 0 to 0 means that something is under way."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(textVisible=False)
+        self.setAccessibleName(name)
+        self.setFixedHeight(em(0.45))
+        theme().changed.connect(self._take_colors)
+        self._take_colors()
+
+    def _take_colors(self) -> None:
+        colors, radius = theme().colors, em(0.22)
+        self.setStyleSheet(
+            f"QProgressBar {{ background: {colors.raised}; border: none; border-radius: {radius}px; }}"
+            f"QProgressBar::chunk {{ background: {colors.tuned}; border-radius: {radius}px; }}"
+        )
