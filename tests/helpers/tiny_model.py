@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 CHATML = (
-    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
+    "{% for message in messages %}"
+    "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-WORDS = (
+ENDED = CHATML.replace("'<|im_end|>' + '\n'", "'<|im_end|>'")
+"""The same template without the line break behind the end token: TRL puts no second end token there."""
+_TEXT = (
     "the a red blue green cat dog bird fish house tree river stone cloud sees finds likes leaves asks tells where when "
     "why how is was here there now then yes no thank you very gladly certainly of course what and or not one two three"
-).split()
+)
+WORDS = _TEXT.split()
 
 
 def write_tokenizer(folder: Path, *, chat_template: str | None = CHATML, pad: bool = True) -> None:

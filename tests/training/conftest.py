@@ -1,0 +1,34 @@
+"""Real trainers on tiny random models, on one thread: small matrices gain nothing from more."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orpo_studio.trainer.environment import prepare_environment
+
+prepare_environment()
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from helpers.tiny_model import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("tiny") / "tiny-llama")
+
+
+@pytest.fixture
+def pairs_file(tmp_path: Path) -> Path:
+    from helpers.tiny_model import make_rows, write_rows
+
+    return write_rows(tmp_path / "pairs.jsonl", make_rows(24))

@@ -1,0 +1,273 @@
+"""What goes wrong is told in words, ends with a non-zero exit, and ruins nothing."""
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from helpers.tiny_model import make_rows, write_rows, write_tiny_model
+from helpers.training import ask_at_step, error, make_run, of_kind, outcome, run
+from orpo_studio.events import CheckpointSaved, RunEnded, TrainMetrics, read_events
+from orpo_studio.runs import Job
+from orpo_studio.trainer import checkpoints
+from orpo_studio.trainer.problems import explain
+
+POISON = "~"
+
+
+@pytest.fixture
+def poisoned_model(tmp_path: Path) -> Path:
+    """A model for which one rare token is not a number."""
+    from transformers import AutoTokenizer
+
+    folder = write_tiny_model(tmp_path / "model")
+    (token,) = AutoTokenizer.from_pretrained(folder)(POISON, add_special_tokens=False)["input_ids"]
+    weights = load_file(folder / "model.safetensors")
+    weights["model.embed_tokens.weight"][token] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def assert_finite(adapter: Path) -> None:
+    assert all(torch.isfinite(tensor).all() for tensor in load_file(adapter / "adapter_model.safetensors").values())
+
+
+def test_that_a_loss_that_is_not_a_number_ends_the_run_with_finite_weights(
+    tmp_path: Path, poisoned_model: Path
+) -> None:
+    rows = make_rows(12)
+    data = write_rows(tmp_path / "pairs.jsonl", [*rows[:10], {**rows[10], "chosen": f"thank you {POISON}"}])
+    held_out = write_rows(tmp_path / "held_out.jsonl", rows[11:])
+    folder = make_run(
+        tmp_path,
+        poisoned_model,
+        data,
+        recipe={"max_steps": 11, "micro_batch": 1, "accumulation": 1},
+        data={"held_out_file": str(held_out)},
+    )
+
+    events = run(folder)
+
+    assert outcome(events) == "failed"
+    problem = error(events)
+    assert problem.code == "non-finite"
+    assert "Source rows of the batch: 11." in problem.detail
+    steps = [event.step for event in of_kind(events, TrainMetrics)]
+    (last,) = checkpoints.complete_checkpoints(folder.checkpoints)[-1:]
+    assert last.step == max(steps, default=0)
+    assert_finite(last.path)
+    assert not folder.adapter.exists()
+
+
+def test_that_a_gradient_that_is_not_finite_is_caught_before_the_step(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orpo_studio.trainer import train as train_job
+
+    load = train_job.load_for_training
+    backwards = 0
+
+    def load_with_a_fault(*arguments: Any) -> Any:
+        loaded = load(*arguments)
+        weight = next(p for name, p in loaded.model.named_parameters() if "lora_B" in name)
+
+        def fault(gradient: torch.Tensor) -> torch.Tensor:
+            nonlocal backwards
+            backwards += 1
+            return gradient * float("inf") if backwards == 5 else gradient
+
+        weight.register_hook(fault)
+        return loaded
+
+    monkeypatch.setattr(train_job, "load_for_training", load_with_a_fault)
+    folder = make_run(tmp_path, tiny_model, pairs_file)
+
+    events = run(folder)
+
+    assert error(events).code == "non-finite"
+    assert "gradient of step 3" in error(events).title
+    assert of_kind(events, RunEnded)[-1].exit_code == 1
+    assert of_kind(events, CheckpointSaved)[-1].step == 2
+    assert_finite(folder.checkpoints / "checkpoint-2")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "code", "words"),
+    [
+        ({"lora_targets": ["c_attn"]}, "lora-targets", "q_proj"),
+        ({"precision": "fp16"}, "precision", "float32"),
+        ({"max_length": 8}, "no-room", "maximum length"),
+    ],
+)
+def test_that_a_recipe_that_does_not_fit_is_refused_in_words(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, recipe: dict[str, Any], code: str, words: str
+) -> None:
+    events = run(make_run(tmp_path, tiny_model, pairs_file, recipe=recipe))
+
+    assert outcome(events) == "failed"
+    assert error(events).code == code
+    assert words in error(events).hint
+
+
+def test_that_a_model_without_a_tokenizer_is_refused(tmp_path: Path, pairs_file: Path) -> None:
+    model = write_tiny_model(tmp_path / "model")
+    (model / "tokenizer.json").unlink()
+
+    events = run(make_run(tmp_path, model, pairs_file))
+
+    assert error(events).code == "no-tokenizer"
+    assert outcome(events) == "failed"
+
+
+def test_that_damaged_weights_are_told(tmp_path: Path, pairs_file: Path) -> None:
+    model = write_tiny_model(tmp_path / "model")
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+
+    events = run(make_run(tmp_path, model, pairs_file))
+
+    assert outcome(events) == "failed"
+    assert "model.safetensors" in error(events).detail
+
+
+def test_that_missing_data_is_told(tmp_path: Path, tiny_model: Path) -> None:
+    events = run(make_run(tmp_path, tiny_model, tmp_path / "nowhere.jsonl"))
+
+    assert error(events).code == "no-such-file"
+    assert outcome(events) == "failed"
+
+
+def test_that_data_with_one_prompt_alone_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+    rows = [{"prompt": "where?", "chosen": f"here {n}", "rejected": "no"} for n in range(5)]
+
+    events = run(make_run(tmp_path, tiny_model, write_rows(tmp_path / "p.jsonl", rows)))
+
+    assert error(events).code == "nothing-held-out"
+
+
+def test_that_a_full_disk_keeps_the_earlier_checkpoint_and_the_run_goes_on_later(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(tmp_path, tiny_model, pairs_file, train={"checkpoint_steps": 2})
+    with monkeypatch.context() as patch, disk_full_from(patch, step=4):
+        events = run(folder)
+
+    assert outcome(events) == "failed"
+    assert error(events).code == "disk-full"
+    assert [c.step for c in checkpoints.complete_checkpoints(folder.checkpoints)] == [2]
+    assert {path.name for path in folder.checkpoints.iterdir()} == {"checkpoint-2"}
+    assert outcome(run(folder)) == "completed"
+
+
+@contextmanager
+def disk_full_from(patch: pytest.MonkeyPatch, *, step: int) -> Iterator[None]:
+    seal = checkpoints.seal
+
+    def full(written: Path, home: Path, **options: Any) -> Any:
+        if options["step"] >= step:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(written))
+        return seal(written, home, **options)
+
+    patch.setattr(checkpoints, "seal", full)
+    yield
+
+
+def test_that_a_stop_before_the_first_step_ends_the_run_as_stopped(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path
+) -> None:
+    from orpo_studio.runs import ask, pending
+
+    folder = make_run(tmp_path, tiny_model, pairs_file)
+    ask(folder, "stop")
+
+    events = run(folder)
+
+    assert outcome(events) == "stopped"
+    assert not of_kind(events, TrainMetrics)
+    assert not pending(folder, "stop")
+    assert outcome(run(folder)) == "completed"
+
+
+def test_that_a_stop_during_an_evaluation_is_answered_after_the_next_step(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orpo_studio.trainer.heldout import HeldOut
+
+    folder = make_run(tmp_path, tiny_model, pairs_file, train={"evaluation_steps": 2})
+    ask_at_step(monkeypatch, 99, folder, "stop")
+    evaluate = HeldOut.evaluate
+
+    def stop_in_between(self: HeldOut, moment: Any, **options: Any) -> Any:
+        from orpo_studio.runs import ask
+
+        if moment == "during":
+            ask(folder, "stop")
+        return evaluate(self, moment, **options)
+
+    monkeypatch.setattr(HeldOut, "evaluate", stop_in_between)
+
+    events = run(folder)
+
+    assert outcome(events) == "stopped"
+    assert of_kind(events, CheckpointSaved)[-1].step == 3
+
+
+@pytest.mark.parametrize("job", [Job.EVALUATE, Job.EXPORT])
+def test_that_jobs_on_an_untrained_run_are_refused(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, job: Job
+) -> None:
+    events = run(make_run(tmp_path, tiny_model, pairs_file), job)
+
+    assert error(events).code == "not-trained"
+
+
+@pytest.mark.parametrize(
+    ("exception", "code"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "out-of-memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out-of-memory"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk-full"),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "disk-full"),
+        (PermissionError(errno.EACCES, "Permission denied", "adapter"), "not-writable"),
+        (ModuleNotFoundError("No module named 'torch'"), "cannot-import"),
+        (ZeroDivisionError("division by zero"), "unexpected"),
+    ],
+)
+def test_that_foreign_exceptions_become_words(exception: Exception, code: str) -> None:
+    problem = explain(exception)
+
+    assert problem.code == code
+    assert problem.title
+    assert problem.hint
+    assert "Traceback" not in problem.detail
+
+
+def test_that_a_trainer_that_dies_at_import_says_so(tmp_path: Path, tiny_model: Path, pairs_file: Path) -> None:
+    folder = make_run(tmp_path, tiny_model, pairs_file)
+    broken = tmp_path / "site" / "torch"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('libtorch_cpu.so: cannot open shared object file')\n")
+
+    process = subprocess.run(
+        [sys.executable, "-P", "-m", "orpo_studio.trainer", str(folder.path), "train"],
+        env={**os.environ, "PYTHONPATH": str(broken.parent)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert process.returncode == 1
+    events = list(read_events(folder.events_file))
+    assert error(events).code == "cannot-import"
+    assert "libtorch_cpu.so" in error(events).detail
+    assert outcome(events) == "failed"
+    assert "Traceback" in process.stderr
