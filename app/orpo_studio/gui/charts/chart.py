@@ -71,7 +71,7 @@ class Chart(Card):
         self.options = ViewOptions()
         self.following = True
         self._timeline = timeline if timeline is not None else Timeline()
-        self._clock = clock if clock is not None else RefreshClock(self)
+        self.clock = clock if clock is not None else RefreshClock(self)
         self._empty_text = empty_text
         self._marks: list[Mark] = []
         self._build(list(lanes))
@@ -88,7 +88,7 @@ class Chart(Card):
         self._empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.crosshair = Crosshair(self.plot, self.plot)
         self.menu = ChartMenu(self, self._choose)
-        self._dialogs = SaveDialogs(self, self.picture, self._table)
+        self.dialogs = SaveDialogs(self, self.picture, self._table)
         self.header.menu_button.clicked.connect(self._open_menu_below)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 1, 2, 6)
@@ -99,16 +99,16 @@ class Chart(Card):
         self.header.curve_toggled.connect(self.show_curve)
         self.header.follow_requested.connect(self._ask_to_follow)
         self.plot.panned.connect(self._on_panned)
-        self.plot.resized.connect(lambda: self._clock.request(self))
+        self.plot.resized.connect(lambda: self.clock.request(self))
         self.plot.hovered.connect(self._on_hovered)
         self.plot.menu_requested.connect(self._open_menu)
         self.menu.follow.triggered.connect(self._ask_to_follow)
         self.menu.expand.triggered.connect(self.expand_requested)
         self.menu.copy_image.triggered.connect(self.copy_image)
-        self.menu.save_image.triggered.connect(lambda: self._dialogs.ask_for_image(self.title))
-        self.menu.save_values.triggered.connect(lambda: self._dialogs.ask_for_values(self.title))
-        self._dialogs.saved.connect(self.saved)
-        self._dialogs.failed.connect(self.failed)
+        self.menu.save_image.triggered.connect(lambda: self.dialogs.ask_for_image(self.title))
+        self.menu.save_values.triggered.connect(lambda: self.dialogs.ask_for_values(self.title))
+        self.dialogs.saved.connect(self.saved)
+        self.dialogs.failed.connect(self.failed)
 
     # Feeding
 
@@ -144,7 +144,7 @@ class Chart(Card):
     def extend_rows(self, name: str, kind: Kind, rows: list[int], values: list[float]) -> None:
         """Add values of one curve at rows of the shared timeline."""
         self.plot.extend(name, kind, rows, values)
-        self._clock.request(self)
+        self.clock.request(self)
 
     def last_row(self, name: str, kind: Kind) -> int:
         """Return the timeline row of the newest value of a curve, -1 before the first."""
@@ -153,7 +153,7 @@ class Chart(Card):
     def add_mark(self, mark: Mark) -> None:
         """Draw a vertical line where something happened."""
         self._marks.append(mark)
-        self._clock.request(self)
+        self.clock.request(self)
 
     # Looking
 
@@ -165,7 +165,7 @@ class Chart(Card):
         self.crosshair.set_theme(colors)
         self._empty.setStyleSheet(f"color: {colors.muted}; background: transparent;")
         self.header.title.setStyleSheet(f"color: {colors.text}; background: transparent;")
-        self._clock.request(self)
+        self.clock.request(self)
 
     def set_options(self, options: ViewOptions) -> None:
         """Choose x axis, smoothing, scale and clipping."""
@@ -175,32 +175,32 @@ class Chart(Card):
         self.options = options
         self.plot.set_axis(options.axis)
         self.menu.show_options(options)
-        self._clock.request(self)
+        self.clock.request(self)
 
     def show_curve(self, name: str, shown: bool) -> None:
         """Show or hide a curve and its evaluation values."""
         self.plot.show_curve(name, shown)
         self.header.tiles[name].setChecked(shown)
-        self._clock.request(self)
+        self.clock.request(self)
 
     def follow(self) -> None:
         """Show the whole run and move with it."""
         self.following = True
         self.plot.follow_y()
         self.header.follow.setVisible(False)
-        self._clock.request(self)
+        self.clock.request(self)
 
     def set_x_range(self, x_from: float, x_to: float) -> None:
         """Show a stretch of x, and stay there."""
         self.following = False
         self.header.follow.setVisible(True)
         self.plot.set_x_range(x_from, x_to)
-        self._clock.request(self)
+        self.clock.request(self)
 
     def set_crosshair(self, x: float | None, *, reads: bool = False) -> None:
         """Put the crosshair at x; with `reads` the values there are listed beside it."""
         self.crosshair.place(x, reads=reads)
-        self._clock.request(self)
+        self.clock.request(self)
 
     def refresh(self) -> None:
         """Draw the present state; called by the clock."""
@@ -325,7 +325,7 @@ class Chart(Card):
         if along_x:
             self.following = False
             self.x_range_changed.emit(self.plot.x_range)
-        self._clock.request(self)
+        self.clock.request(self)
 
     def _on_hovered(self, x: float | None) -> None:
         self._point_at(x)
@@ -351,10 +351,10 @@ class Chart(Card):
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what arrived out of sight."""
         super().showEvent(event)
-        self._clock.request(self)
+        self.clock.request(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Draw for the new width."""
         super().resizeEvent(event)
         self._empty.setGeometry(self.plot.rect().adjusted(24, 8, -24, -8))
-        self._clock.request(self)
+        self.clock.request(self)

@@ -12,8 +12,8 @@ from orpo_studio.gui.charts.series import Series
 from orpo_studio.gui.charts.style import LIGHT, ChartColors, CurveStyle, ViewOptions
 from orpo_studio.gui.charts.timeline import Floats
 
-# Up to this many points a line may be two pixels wide and smooth: beyond it such a pen takes over a second a paint.
-FEW_POINTS = 300
+# Up to this many points a line may be two pixels wide and smooth (1 ms); a hundred times as many take over a second.
+FEW_POINTS = 240
 _DASHES = {"dashed": [4.0, 2.5], "dotted": [1.2, 2.2]}
 _EMPTY = np.empty(0)
 
@@ -67,9 +67,9 @@ class Curve:
         height = 20 if style.kind == "evaluation" else 10
         for offset, item in enumerate((self._raw, self._line, self._symbols, self._edge)):
             item.setZValue(height + offset)
+            item.setVisible(False)
             item.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
             view.addItem(item, ignoreBounds=True)
-        self._drawn = False
 
     def set_theme(self, colors: ChartColors) -> None:
         """Take over colors, with the next drawing."""
@@ -82,7 +82,8 @@ class Curve:
 
     def gather(self, x_from: float, x_to: float, columns: int, options: ViewOptions) -> Drawing:
         """Read what the view needs from the series."""
-        x, y = self.series.view(options.axis, x_from, x_to, columns)
+        # Half as many blocks as pixels: the filled band looks the same and takes half as long to paint.
+        x, y = self.series.view(options.axis, x_from, x_to, max(FEW_POINTS, columns // 2))
         smooth_x, smooth_y = _EMPTY, _EMPTY
         if self.style.kind == "training" and self.style.smoothed and options.smoothing > 0:
             smooth_x, smooth_y = self.series.smoothed(options.axis, x_from, x_to, options.smoothing, FEW_POINTS)
@@ -98,47 +99,50 @@ class Curve:
 
     def clear(self) -> None:
         """Draw nothing."""
-        if self._drawn:
-            for item in (self._raw, self._line):
-                item.setData(_EMPTY, _EMPTY)
-            self._symbols.clear()
-            self._edge.clear()
-            self._drawn = False
+        for item in (self._raw, self._line, self._symbols, self._edge):
+            item.setVisible(False)
 
     def draw(self, drawing: Drawing, frame: Frame, *, clip: bool) -> None:
         """Show a drawing."""
-        self._drawn = True
         finite = np.isfinite(drawing.y)
         evaluation = self.style.kind == "evaluation"
         few = int(finite.sum()) <= FEW_POINTS
         if len(drawing.smooth_x) > 1:
-            _set_line(self._raw, drawing.x, drawing.y, self._pen(1, self._colors.faint, dash=False))
-            _set_line(self._line, drawing.smooth_x, drawing.smooth_y, self._pen(2, 1.0))
+            _set_line(self._raw, drawing.x, drawing.y, self._faint_pen())
+            _set_line(self._line, drawing.smooth_x, drawing.smooth_y, self._pen(2))
         elif few:
-            _set_line(self._raw, _EMPTY, _EMPTY, self._pen(1, 1.0))
-            _set_line(self._line, drawing.x, drawing.y, self._pen(1, 0.8) if evaluation else self._pen(2, 1.0))
+            self._raw.setVisible(False)
+            _set_line(self._line, drawing.x, drawing.y, self._pen(1 if evaluation else 2))
         else:
-            _set_line(self._raw, drawing.x, drawing.y, self._pen(1, 1.0, dash=False))
-            _set_line(self._line, _EMPTY, _EMPTY, self._pen(2, 1.0))
+            _set_line(self._raw, drawing.x, drawing.y, self._pen(1, dash=False))
+            self._line.setVisible(False)
         symbols = finite if evaluation and few else _alone(finite)
         self._set_symbols(drawing.x[symbols], drawing.y[symbols])
         self._set_edge(drawing, frame, clip)
 
-    def _pen(self, width: float, alpha: float, *, dash: bool = True) -> QPen:
-        color = QColor(self.color)
-        color.setAlphaF(alpha)
-        pen = QPen(color, width)
+    def _pen(self, width: float, *, dash: bool = True) -> QPen:
+        pen = QPen(QColor(self.color), width)
         pen.setCosmetic(True)
-        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        pen.setJoinStyle(Qt.PenJoinStyle.BevelJoin)  # a third of the time of round joins
         if dash and self.style.dash in _DASHES:
             pen.setDashPattern(_DASHES[self.style.dash])
             pen.setCapStyle(Qt.PenCapStyle.FlatCap)
         return pen
 
+    def _faint_pen(self) -> QPen:
+        """Mix hue and panel: a translucent pen takes four times as long to paint."""
+        hue, panel, share = QColor(self.color), QColor(self._colors.panel), self._colors.faint
+        mixed = [
+            round(share * a + (1 - share) * b)
+            for a, b in zip(hue.getRgb()[:3], panel.getRgb()[:3], strict=True)  # type: ignore[index]
+        ]
+        pen = QPen(QColor(*mixed), 1)
+        pen.setCosmetic(True)
+        return pen
+
     def _set_symbols(self, x: Floats, y: Floats) -> None:
+        self._symbols.setVisible(bool(len(x)))
         if not len(x):
-            if len(self._symbols.data):
-                self._symbols.clear()
             return
         evaluation = self.style.kind == "evaluation"
         outline = QPen(QColor(self._colors.panel), 1.5)
@@ -172,13 +176,13 @@ class Curve:
                 {"pos": (at, y), "symbol": symbol, "brush": QColor(color), "pen": None, "size": 8}
                 for at in one_per_column(x, frame.x_from, frame.x_to, columns)
             ]
-        if spots or len(self._edge.data):
+        self._edge.setVisible(bool(spots))
+        if spots:
             self._edge.setData(spots)
 
 
 def _set_line(item: pg.PlotCurveItem, x: Floats, y: Floats, pen: QPen) -> None:
-    if not len(x) and (item.xData is None or not len(item.xData)):
-        return
+    item.setVisible(True)
     gaps = bool(len(y)) and not np.isfinite(y).all()
     item.setData(x, y, pen=pen, connect="finite" if gaps else "all", skipFiniteCheck=not gaps)
 

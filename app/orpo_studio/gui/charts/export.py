@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QImageWriter
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from orpo_studio.gui.charts.curve import Curve
@@ -33,8 +33,9 @@ def save_image(image: QImage, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    if not image.save(str(path), b"PNG"):
-        raise OSError(f"{path} cannot be written")
+    writer = QImageWriter(str(path), b"png")
+    if not writer.write(image):
+        raise OSError(f"{path} cannot be written: {writer.errorString()}")
 
 
 class Table:

@@ -103,8 +103,8 @@ class Tile(QAbstractButton):
         return QSize(round(width), round(height))
 
     def minimumSizeHint(self) -> QSize:
-        """As large as the hint: figures are never cut."""
-        return self.sizeHint()
+        """Not bind the width of the card: the header finds as many columns as the figures have room for."""
+        return QSize(32, self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the tile."""

@@ -91,6 +91,8 @@ class Lane:
         self._mark_lines: dict[str, pg.PlotCurveItem] = {}
         self._mark_symbols = pg.ScatterPlotItem(pxMode=True)
         self._mark_symbols.setZValue(5)
+        for item in (self._crosshair, self._readings, self._mark_symbols):
+            item.setVisible(False)
         self.view.addItem(self._mark_symbols, ignoreBounds=True)
         self._colors = LIGHT
         self._log = False
@@ -134,6 +136,7 @@ class Lane:
             limits = fit(values, clip=options.clip, log=self._log)
             if limits is not None:
                 self.view.setYRange(*limits, padding=0)
+        self.view.updateMatrix()  # otherwise done while painting, which then paints twice
         y_from, y_to = self.view.viewRange()[1]
         frame = Frame(x_from, x_to, y_from, y_to, width, height)
         for curve in self.curves:
@@ -146,9 +149,11 @@ class Lane:
     def set_crosshair(self, x: float | None, readings: list[tuple[float, float, str]]) -> None:
         """Draw the line at x, and a dot on each value (x, y, color) read there."""
         if x is None:
-            self._crosshair.setData([], [])
-            self._readings.clear()
+            self._crosshair.setVisible(False)
+            self._readings.setVisible(False)
             return
+        self._crosshair.setVisible(True)
+        self._readings.setVisible(True)
         y_from, y_to = self.view.viewRange()[1]
         self._crosshair.setData([x, x], [y_from, y_to])
         points = [(at, np.log10(y) if self._log else y, color) for at, y, color in readings if y > 0 or not self._log]
@@ -171,7 +176,8 @@ class Lane:
             pen = QPen(color, 1, Qt.PenStyle.DashLine if kind == "evaluation" else Qt.PenStyle.SolidLine)
             pen.setCosmetic(True)
             line.setData(x, y, pen=pen, connect="pairs")
-        if (visible and symbols) or len(self._mark_symbols.data):
+        self._mark_symbols.setVisible(symbols and bool(visible))
+        if symbols and visible:
             self._mark_symbols.setData(
                 [
                     {
@@ -182,6 +188,5 @@ class Lane:
                         "size": 7,
                     }
                     for mark in visible
-                    if symbols
                 ]
             )

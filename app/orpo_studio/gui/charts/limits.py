@@ -6,6 +6,8 @@ from orpo_studio.gui.charts.timeline import Floats
 
 _PADDING = 0.08
 _ENOUGH_TO_CLIP = 8
+# Beyond this a range and its padding leave what a float64 and Qt's transforms can hold.
+_LARGEST_POWER = 150.0
 
 
 def fit(values: Floats, *, clip: bool, log: bool) -> tuple[float, float] | None:
@@ -16,6 +18,8 @@ def fit(values: Floats, *, clip: bool, log: bool) -> tuple[float, float] | None:
     """
     if not len(values):
         return None
+    bound = _LARGEST_POWER if log else 10.0**_LARGEST_POWER
+    values = np.clip(values, -bound, bound)
     low, high = float(values.min()), float(values.max())
     smallest = low
     if clip and len(values) >= _ENOUGH_TO_CLIP:

@@ -67,8 +67,10 @@ class Pyramid:
             low, high = self._blocks(first, last, level - 1)
         per_group = -(-len(low) // columns)
         low, high = group_extremes(self._values.values, low, high, per_group)
-        both = np.unique(np.concatenate((low, high)))
-        return both[np.isfinite(self._values.values[both])]
+        both: Indices = np.sort(np.stack((low, high), axis=1), axis=1).ravel()
+        kept = np.isfinite(self._values.values[both])
+        kept[1:] &= both[1:] != both[:-1]
+        return both[kept]
 
     def _blocks(self, first: int, last: int, level: int) -> tuple[Indices, Indices]:
         """Extremes of the complete blocks of a level in [first, last), and of what sticks out at both ends."""

@@ -78,9 +78,7 @@ class Readout(QLabel):
             f"<td align='right'><b>{escape(format_value(s.value, c.style.unit))}</b></td></tr>"
             for c, s in readings
         ]
-        head, *notes = (
-            f"<div style='color:{muted}'>{escape(line)}</div>" for line in (place, *(m.text for m in marks))
-        )
+        head, *notes = (f"<div style='color:{muted}'>{escape(s)}</div>" for s in (place, *(m.text for m in marks)))
         table = f"<table cellspacing='0' cellpadding='1'>{''.join(rows)}</table>"
         self.setText(f"{head}{table}{''.join(notes)}")
         self.adjustSize()

@@ -202,8 +202,11 @@ class Series:
         for start, stop in zip(starts, [*starts[1:], len(self)], strict=True):
             if self._at(axis, stop - 1) < x_from or self._at(axis, start) > x_to:
                 continue
-            first = bisect_left(range(stop), x_from, lo=start, key=lambda i: self._at(axis, i))
-            last = bisect_right(range(stop), x_to, lo=first, key=lambda i: self._at(axis, i))
+            first, last = start, stop
+            if self._at(axis, start) < x_from:
+                first = bisect_left(range(stop), x_from, lo=start, key=lambda i: self._at(axis, i))
+            if self._at(axis, stop - 1) > x_to:
+                last = bisect_right(range(stop), x_to, lo=first, key=lambda i: self._at(axis, i))
             yield start, first, last, stop
 
     def _is_jumble(self, axis: XAxis) -> bool:
