@@ -191,7 +191,6 @@ def style_sheet(colors: Colors) -> str:
     QLabel[kind="heading"] {{ font-weight: 600; }}
     QLabel[kind="muted"] {{ color: {colors.muted}; }}
     QLabel[kind="failure"] {{ color: {colors.failure}; }}
-    QLabel[kind="accent"] {{ color: {colors.tuned}; }}
     QLabel[kind="attention"] {{ color: {colors.attention}; }}
     QLabel[kind="chosen"] {{ color: {colors.chosen}; font-weight: 600; }}
     QLabel[kind="rejected"] {{ color: {colors.rejected}; font-weight: 600; }}
@@ -218,6 +217,7 @@ def style_sheet(colors: Colors) -> str:
                    background: {colors.panel};
                    gridline-color: {colors.border}; selection-background-color: {colors.selection};
                    selection-color: {colors.text}; outline: none; }}
+    QTableView[kind="roomy"]::item {{ padding: 0 {base}px; }}
     QHeaderView::section {{ background: {colors.panel}; color: {colors.muted}; border: none;
                    border-bottom: 1px solid {colors.border}; padding: {small}px {base}px; }}
     QScrollBar:vertical {{ background: transparent; width: {em(0.7)}px; margin: 0; }}

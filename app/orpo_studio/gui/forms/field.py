@@ -31,7 +31,7 @@ class Field(QWidget):
         self.option = option
         self.editor = editor or editor_of(option)
         self._bench = bench
-        self.dot = label(DOT, "accent")
+        self.dot = label(DOT, "tuned")
         self.dot.setAccessibleName("Differs from the default")
         self.title = label(option.title, "heading")
         self.title.setBuddy(self.editor)
@@ -53,7 +53,8 @@ class Field(QWidget):
         self.editor.show_value(value)
         self.editor.set_read_only(bench.read_only)
         self._show_default(is_changed=_plain(value) != _plain(option.default))
-        self._show_issues([issue for issue in bench.issues() if issue.name == option.name])
+        issues = [issue for issue in bench.issues() if issue.name == option.name]
+        self._show_issues(issues, is_empty=value == "" == option.default)
 
     def _arrange(self) -> None:
         column = QVBoxLayout(self)
@@ -82,17 +83,19 @@ class Field(QWidget):
 
     def _show_default(self, *, is_changed: bool) -> None:
         shown = brief(self.option, self.option.default)
-        for widget in (self.dot, self.default, self.reset):
-            widget.setVisible(is_changed and (widget is self.dot or bool(shown)))
-        self.reset.setVisible(is_changed and bool(shown) and not self._bench.read_only)
+        told = is_changed and bool(shown)
+        self.dot.setVisible(told)
+        self.default.setVisible(told)
+        self.reset.setVisible(told and not self._bench.read_only)
         self.default.setText(f"Default {shown}")
 
-    def _show_issues(self, issues: list[Issue]) -> None:
+    def _show_issues(self, issues: list[Issue], *, is_empty: bool) -> None:
+        """Show what is wrong; that something is yet to be chosen is no failure, and is said calmly."""
         failed = any(issue.severity == "error" for issue in issues)
-        self.editor.mark_invalid(failed)
-        sign = "✕" if failed else "▲"
-        self.message.setText("\n".join(f"{sign} {issue.message}" for issue in issues))
-        set_kind(self.message, "failure" if failed else "attention")
+        self.editor.mark_invalid(failed and not is_empty)
+        sign = "" if is_empty else "✕ " if failed else "▲ "
+        self.message.setText("\n".join(f"{sign}{issue.message}" for issue in issues))
+        set_kind(self.message, "heading" if is_empty else "failure" if failed else "attention")
         self.message.setVisible(bool(issues))
         told = " ".join(issue.message for issue in issues)
         self.editor.input.setAccessibleDescription(f"{told} {self.option.help}".strip())

@@ -44,8 +44,8 @@ class Columns(QWidget):
         if count == self._count:
             return
         self._count = count
-        while self._grid.count():
-            self._grid.takeAt(0)
+        for widget in self._widgets:
+            self._grid.removeWidget(widget)  # takeAt() would leave an item alive that hides later changes of height
         for place, widget in enumerate(self._widgets):
             self._grid.addWidget(widget, place // count, place % count, Qt.AlignmentFlag.AlignTop)
         for column in range(2):

@@ -1,7 +1,7 @@
 """The Recipe page: how strongly, how fast and how long; on the right, what that means."""
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from orpo_studio import paths
 from orpo_studio.config import Level, Option, all_options, load_recipes
@@ -13,6 +13,7 @@ from orpo_studio.gui.pages.recipe_meaning import Meaning
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import card
 from orpo_studio.gui.widgets.fold import Fold
+from orpo_studio.gui.widgets.scroll import scroll
 from orpo_studio.gui.workbench import Workbench
 
 SECTIONS = ("recipe", "train", "evaluate")
@@ -44,7 +45,7 @@ class RecipePage(Page):
         row = QHBoxLayout()
         row.setSpacing(em(1))
         row.addWidget(self._settings, 5)
-        consequences = _scroll(self.meaning)
+        consequences = scroll(self.meaning)
         consequences.setMinimumWidth(em(17))
         consequences.setMaximumWidth(em(26))
         row.addWidget(consequences, 3)
@@ -80,7 +81,7 @@ class RecipePage(Page):
             column.addWidget(frame)
         column.addWidget(self.all_settings)
         column.addStretch(1)
-        return _scroll(content)
+        return scroll(content)
 
     def _make_advanced(self) -> QWidget:
         self._advanced = Form(self.bench, options_of(Level.ADVANCED), headings=True)
@@ -106,15 +107,3 @@ class RecipePage(Page):
 def _differs(bench: Workbench, option: Option) -> bool:
     value = bench.value(option)
     return bool((tuple(value) if isinstance(value, list) else value) != option.default)
-
-
-def _scroll(content: QWidget) -> QScrollArea:
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.viewport().setAutoFillBackground(False)
-    content.setAutoFillBackground(False)
-    area.setWidget(content)
-    return area

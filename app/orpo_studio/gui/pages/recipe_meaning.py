@@ -11,6 +11,7 @@ from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.gui.pages.recipe_curve import PushCurve
 from orpo_studio.gui.theme import em, figure_font
 from orpo_studio.gui.widgets.basic import card, label
+from orpo_studio.gui.words import count
 from orpo_studio.gui.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -112,12 +113,15 @@ class Meaning(QWidget):
     def _show_lengths(self, spec: RunSpec) -> None:
         prepared = self._bench.data.prepared
         recipe = spec.recipe
-        self._show("pairs", f"{spec.effective_batch:,} = {recipe.micro_batch:,} × {recipe.accumulation:,}")
+        self._show("pairs", f"{count(spec.effective_batch)} = {recipe.micro_batch} × {recipe.accumulation}")
         tokens = 2 * spec.effective_batch * recipe.max_length
-        self._show("tokens", f"at most {tokens:,}", "Both answers of each pair, each at the maximum length.")
+        self._show("tokens", f"at most {count(tokens)}", "Both answers of each pair, each at the maximum length.")
         if prepared is None and not recipe.max_steps:
             self.steps.setText(UNKNOWN)
-            self.steps_note.setText("Choose preference pairs to see the number of steps.")
+            reading = self._bench.data.is_busy
+            self.steps_note.setText(
+                "Reading the pairs…" if reading else "Choose preference pairs to see the number of steps."
+            )
             for key in ("warmup", "evaluations", "checkpoints"):
                 self._show(key, UNKNOWN)
             return
@@ -134,13 +138,11 @@ class Meaning(QWidget):
         share = f", {100 * plan.warmup_steps / total:.0f} % of the run" if plan.warmup_steps else ""
         self._show("warmup", f"{_plural(plan.warmup_steps, 'step')}{share}")
         during = (total - 1) // plan.evaluation_steps
-        every = (
-            f"{during:,}, every {_plural(plan.evaluation_steps, 'step')}, and at the end" if during else "at the end"
-        )
+        every = f"{during}, every {_plural(plan.evaluation_steps, 'step')}, and at the end" if during else "at the end"
         self._show("evaluations", every)
         saved = -(-total // plan.checkpoint_steps)
         kept = min(saved, spec.train.keep_checkpoints)
-        self._show("checkpoints", f"{saved:,}, every {_plural(plan.checkpoint_steps, 'step')}; {kept} kept")
+        self._show("checkpoints", f"{saved}, every {_plural(plan.checkpoint_steps, 'step')}; {kept} kept")
 
     # --- sizes
 
@@ -158,7 +160,7 @@ class Meaning(QWidget):
             self._show("trained", UNKNOWN, NOT_KNOWN)
             return
         share = f"{100 * trained / model.parameters:.2g} % of the model" if spec.recipe.adapter == "lora" else "all"
-        self._show("trained", f"{trained:,}, {share}")
+        self._show("trained", f"{count(trained)}, {share}")
         memory = estimate_memory(spec, model, self._layers)
         if memory is None:
             return
@@ -197,4 +199,4 @@ class Meaning(QWidget):
 
 
 def _plural(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+    return f"{count(number)} {word}{'' if number == 1 else 's'}"
