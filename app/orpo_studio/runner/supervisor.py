@@ -29,15 +29,15 @@ TAIL_BYTES = 4000
 
 def supervise(folder: RunFolder, job: Job) -> int:
     """Run one job from start to end. Returns the exit code of this process: 0 when the job completed or was stopped."""
-    mark_lost(folder)
     lock = RunLock(folder.lock_file)
-    if not lock.take():
-        print(f"The run {folder.id} is already being worked on: its lock is held.", flush=True)
-        return 3
     try:
+        mark_lost(folder)
+        if not lock.take():
+            print(f"The run {folder.id} is already being worked on: its lock is held.", flush=True)
+            return 3
         with EventLog(folder.events_file) as log:
             return _Supervisor(folder, job, log).run()
-    except EventLogError as error:
+    except OSError as error:  # a full or read-only disk: there is nowhere else to say it
         print(f"The events of {folder.id} could not be written: {error}", flush=True)
         return 4
     finally:

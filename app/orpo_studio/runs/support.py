@@ -18,7 +18,7 @@ _PACKAGES = (
 
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{16,}|AKIA[A-Z0-9]{16}")
 _NAMED = re.compile(
-    r"(?i)(bearer\s+|(?:token|password|secret|api[_-]?key)[\"']?\s*[=:]\s*[\"']?|://[^\s/@:]+:)[^\s\"',@\\]+"
+    r"(?i)(bearer\s+|(?:token|password|secret|api[_-]?key)[\\\"']*\s*[=:]\s*[\\\"']*|://[^\s/@:]+:)[^\s\"',@\\]+"
 )
 """A name that says that a secret follows, or a user name in an address, and the secret."""
 
