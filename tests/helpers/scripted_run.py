@@ -129,7 +129,6 @@ class ScriptedRun:
                 "learning_rate": 1e-3 * (1 - done),
                 "grad_norm": 1.4 + 4 * wave,
                 "tokens_per_second": 1450 + 900 * wave,
-                "memory_gib": 1.1,
             },
         )
 

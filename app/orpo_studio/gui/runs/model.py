@@ -24,6 +24,8 @@ class Column:
     text: Callable[[RunSummary], str]
     key: Callable[[RunSummary], Any]
     is_number: bool = False
+    is_name: bool = False
+    """Names are as long as people make them: such columns share what room is left."""
 
 
 def _lambda(summary: RunSummary) -> float:
@@ -61,11 +63,11 @@ def _below_all(value: float | None) -> float:
 
 
 COLUMNS = (
-    Column("Run", lambda s: s.title, lambda s: s.title.casefold()),
+    Column("Run", lambda s: s.title, lambda s: s.title.casefold(), is_name=True),
     Column("State", _state, lambda s: face.state_face(s).word),
     Column("λ", lambda s: words.figure(s.spec.recipe.lambda_) if s.spec else "", _lambda, is_number=True),
-    Column("Model", _model, _model),
-    Column("Data", _data, _data),
+    Column("Model", _model, _model, is_name=True),
+    Column("Data", _data, _data, is_name=True),
     Column("Steps", _steps, lambda s: s.fold.latest.step, is_number=True),
     Column("Loss", lambda s: _shown(_loss(s), words.figure), lambda s: _below_all(_loss(s)), is_number=True),
     Column("Held-out accuracy", face.gain, lambda s: _below_all(face.accuracy(s, "after")), is_number=True),

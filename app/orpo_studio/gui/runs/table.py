@@ -4,6 +4,7 @@ from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
+    QHeaderView,
     QLineEdit,
     QStackedLayout,
     QTableView,
@@ -71,10 +72,11 @@ class RunsPage(Page):
         head = table.horizontalHeader()
         head.setHighlightSections(False)
         head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for column, wide in enumerate((12, 9, 3.5, 7.5, 7.5, 7, 4.5, 9.5, 9.5)):
-            head.resizeSection(column, em(wide))
         head.setMinimumSectionSize(em(3.5))
-        head.setStretchLastSection(True)
+        head.setResizeContentsPrecision(100)  # rows looked at; more would cost time with many runs
+        for column, shown in enumerate(COLUMNS):
+            mode = QHeaderView.ResizeMode.Stretch if shown.is_name else QHeaderView.ResizeMode.ResizeToContents
+            head.setSectionResizeMode(column, mode)
         table.setSortingEnabled(True)
         table.sortByColumn(len(COLUMNS) - 1, Qt.SortOrder.DescendingOrder)
         return table

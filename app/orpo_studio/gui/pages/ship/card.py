@@ -134,6 +134,7 @@ class ExportCard(QFrame):
         for widget in (self.export, self.cancel):
             go.addWidget(widget)
         go.addWidget(self.reason, 1)
+        go.addStretch(0)
         self._column.addLayout(head)
         self._column.addWidget(self.purpose)
         self._column.addLayout(place)

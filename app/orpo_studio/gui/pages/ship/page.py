@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from orpo_studio.config import all_options
@@ -22,7 +23,7 @@ from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import Job, RunFolder
 
 _KINDS: tuple[Kind, ...] = ("merged", "adapter")
-_JOBS = {"evaluate": "evaluated", "export": "exported"}
+_UNTIL = {"evaluate": "the evaluation", "export": "the other export"}
 
 
 class ShipPage(Page):
@@ -85,7 +86,7 @@ class ShipPage(Page):
                 wrap=True,
             )
         )
-        layout.addWidget(button("Try the demo", self._try_demo))
+        layout.addWidget(button("Try the demo", self._try_demo), 0, Qt.AlignmentFlag.AlignLeft)
         return frame
 
     def _try_demo(self) -> None:
@@ -141,7 +142,7 @@ class ShipPage(Page):
         if state in LIVE and is_live:
             return "Possible when the training has ended."
         if job:
-            return f"Possible when the run is no longer being {_JOBS.get(job, 'worked on')}."
+            return f"Possible when {_UNTIL.get(job, 'the present job')} has ended."
         if is_live:
             return "The run's processes are still busy."
         if not self._has_result:

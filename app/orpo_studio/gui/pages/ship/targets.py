@@ -80,7 +80,7 @@ def proof_in_words(kind: Kind, proof: Mapping[str, float]) -> list[str]:
             parts.append(f"largest difference {scientific(proof['max_abs_logit_difference'])}")
         if "mean_kl" in proof:
             parts.append(f"mean KL {scientific(proof['mean_kl'])} nats")
-        lines.append(f"Reloaded and compared with base + adapter: {', '.join(parts)}.")
+        lines.append(f"Loaded again and compared with what was trained: {', '.join(parts)}.")
     if proof.get("tokens"):
         lines.append(
             f"Compared on {words.count(proof['tokens'])} tokens of {words.count(proof.get('pairs', 0))} pairs."

@@ -7,6 +7,8 @@ from orpo_studio.events import (
     AnyEvent,
     CheckpointSaved,
     EvaluationMetrics,
+    JobEnded,
+    JobStarted,
     Machine,
     Problem,
     RunEnded,
@@ -43,6 +45,8 @@ class ChartFeed:
         self._step, self._epoch, self._seconds = 0.0, 0.0, 0.0
         self._time = math.nan
         """When the last point of the training was logged; NaN while nothing trains."""
+        self._is_job = False
+        """Whether an evaluation or an export is under way, whose problems are not the training's."""
 
     def _points(self, events: Iterable[AnyEvent], marks: list[Mark]) -> Iterator[Point]:
         for event in events:
@@ -62,10 +66,12 @@ class ChartFeed:
                 case TrainingStarted():
                     self._time = event.time
                 case RunEnded() | RunLaunched():
-                    self._time = math.nan
+                    self._time, self._is_job = math.nan, False
+                case JobStarted() | JobEnded():
+                    self._is_job = isinstance(event, JobStarted)
                 case CheckpointSaved():
                     marks.append(self._mark("checkpoint", f"Checkpoint at step {event.step}"))
-                case Problem():
+                case Problem() if not self._is_job:
                     marks.append(self._mark(_kind(event), event.title))
 
     def _move(self, step: float, epoch: float, seconds: float, time: float) -> None:

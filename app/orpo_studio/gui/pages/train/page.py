@@ -1,8 +1,9 @@
 """The Train page."""
 
-from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedLayout, QStyle, QVBoxLayout, QWidget
 
-from orpo_studio.events import AnyEvent, Problem, RunLaunched
+from orpo_studio.events import AnyEvent, JobEnded, JobStarted, Problem, RunLaunched
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.notice import Notice, notice_of
 from orpo_studio.gui.notices import NoticeCard
@@ -59,13 +60,18 @@ class TrainPage(Page):
         column.addStretch(1)
         self.scroll_area.setWidget(inside)
         self.scroll_area.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll_area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.scroll_area.viewport().setAutoFillBackground(False)
         inside.setAutoFillBackground(False)
         run = QWidget()
         layout = QVBoxLayout(run)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(em(1))
-        layout.addWidget(self.progress)
+        beside_bar = QHBoxLayout()
+        bar_width = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        beside_bar.setContentsMargins(0, 0, em(0.5) + bar_width, 0)
+        beside_bar.addWidget(self.progress)
+        layout.addLayout(beside_bar)
         layout.addWidget(self.scroll_area, 1)
         before = QScrollArea(widgetResizable=True)
         before.setFrameShape(QFrame.Shape.NoFrame)
@@ -81,6 +87,7 @@ class TrainPage(Page):
         follower = self.bench.follower
         self._follower = follower
         self._warnings: list[Problem] = []
+        self._is_job = False
         self._ending: Ending | None = None
         self._ending_card: NoticeCard | None = None
         self._clear_cards()
@@ -103,10 +110,12 @@ class TrainPage(Page):
         self.samples.take(events)
         self.progress.take(events)
         for event in events:
-            if isinstance(event, RunLaunched):
+            if isinstance(event, JobStarted | JobEnded):
+                self._is_job = isinstance(event, JobStarted)
+            elif isinstance(event, RunLaunched):
                 self._warnings.clear()
                 self._clear_cards()
-            elif isinstance(event, Problem) and event.severity == "warning":
+            elif isinstance(event, Problem) and event.severity == "warning" and not self._is_job:
                 self._warn(event)
 
     def _refresh(self) -> None:

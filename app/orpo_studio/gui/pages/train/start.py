@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from orpo_studio.config import RunSpec
+from orpo_studio.config.option import format_number
 from orpo_studio.gui import words
 from orpo_studio.gui.runs.face import place_name
 from orpo_studio.gui.theme import em
@@ -94,7 +95,7 @@ def _facts(bench: Workbench, spec: RunSpec) -> list[tuple[str, str]]:
     adapter = f"LoRA of rank {recipe.lora_rank}" if recipe.adapter == "lora" else "full fine-tuning"
     base = {"none": "", "8bit": " on an 8-bit base", "nf4": " on a 4-bit base"}[recipe.quantization]
     found.append(("Method", f"ORPO with λ {words.figure(recipe.lambda_)}, {adapter}{base}"))
-    found.append(("Learning rate", f"{recipe.learning_rate:g}, {recipe.schedule.replace('_', ' ')}"))
+    found.append(("Learning rate", f"{format_number(recipe.learning_rate)}, {recipe.schedule.replace('_', ' ')}"))
     found.append(("Length", _length(spec, data.summary.train if data else 0)))
     return found
 
