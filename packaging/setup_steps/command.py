@@ -128,7 +128,7 @@ def _work(places: Places, plan: Plan, reason: str, held: tuple[int, ...]) -> Non
     stamp = health.Stamp(
         python=health.python_version(places.python),
         locks={name: health.lock_fingerprint(places, name) for name in _contained(sets)},
-        project=health.fingerprint(places.root / "pyproject.toml"),
+        project=health.project_fingerprint(places),
         wanted_torch=choice.build if training else "",
         packages=health.installed_packages(places.site_packages),
     )

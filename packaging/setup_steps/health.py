@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,7 +26,7 @@ class Stamp:
     Attributes:
         python: the version of its Python, as in "3.11".
         locks: for each installed set of packages (window, train, test) the fingerprint of its lock file.
-        project: the fingerprint of pyproject.toml.
+        project: the fingerprint of the project's own metadata.
         wanted_torch: the build of PyTorch that was chosen; the one that could be had may be another.
         packages: the installed packages, by the names of their .dist-info folders.
     """
@@ -59,6 +60,13 @@ def fingerprint(*paths: Path) -> str:
     for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def project_fingerprint(places: Places) -> str:
+    """The fingerprint of what in pyproject.toml decides about the installation (the linters' settings do not)."""
+    project = tomllib.loads((places.root / "pyproject.toml").read_text(encoding="utf-8"))
+    deciding = [project.get("project"), project.get("build-system"), project.get("tool", {}).get("hatch")]
+    return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]
 
 
 def lock_fingerprint(places: Places, name: str) -> str:
@@ -142,7 +150,7 @@ def what_is_wrong(places: Places, wanted: Iterable[str], *, gpu_appeared: Callab
     if any(name not in stamp.locks for name in wanted):
         return "packages are missing"
     changed = [name for name, value in stamp.locks.items() if lock_fingerprint(places, name) != value]
-    if changed or stamp.project != fingerprint(places.root / "pyproject.toml"):
+    if changed or stamp.project != project_fingerprint(places):
         return "ORPO Studio now asks for other versions"
     if stamp.wanted_torch == "cpu" and gpu_appeared():
         return "a GPU has appeared"

@@ -22,6 +22,7 @@ WRONG_HASH = re.compile(r"DO NOT MATCH THE HASHES", re.IGNORECASE)
 NOT_BUILT = re.compile(
     r"No matching distribution found for (\S+)|Could not find a version that satisfies", re.IGNORECASE
 )
+NOISE = re.compile(r"Requirement already satisfied|WARNING: Location|Looking in |Ignoring |Collecting |Using cached ")
 
 
 class SetupError(Exception):
@@ -97,6 +98,6 @@ def explain_os_error(error: OSError, folder: Path) -> SetupError:
 
 
 def last_lines(output: str, count: int = 12) -> str:
-    """The last lines that are not empty, indented."""
-    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    """The last lines that say something, indented."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip() and not NOISE.match(line.strip())]
     return "\n".join(f"    {line}" for line in lines[-count:])

@@ -132,9 +132,11 @@ def index_offers(name: str, version: str) -> bool:
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(INDEX_PATIENCE)
-    if not answer:
-        return False
-    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    machine = {"AMD64": "amd64", "ARM64": "arm64"}.get(platform.machine(), platform.machine())
-    wheel = rf"torch-{re.escape(version)}(?:%2B|\+)\w+-{tag}-{tag}-\w*{machine}"
-    return re.search(wheel, answer[0]) is not None
+    return bool(answer) and has_wheel(answer[0], version, sys.version_info[:2], platform.machine())
+
+
+def has_wheel(page: str, version: str, python: tuple[int, int], machine: str) -> bool:
+    """Whether an index page lists a build of this version for a Python and a machine (as `platform` names it)."""
+    tag = f"cp{python[0]}{python[1]}"
+    wheel = rf"torch-{re.escape(version)}(?:%2B|\+)\w+-{tag}-{tag}-\w*{re.escape(machine.lower())}"
+    return re.search(wheel, page) is not None
