@@ -64,18 +64,13 @@ def test_that_a_run_stopped_by_a_killed_supervisor_is_saved_and_a_killed_trainer
     end = of_kind(list(read_events(folder.events_file)), RunEnded)[-1]
     assert (end.outcome, end.signal) == ("failed", 9)
 
-    supervisor = launch(folder)
-    resumed_at = len(list(read_events(folder.events_file)))
-    wait_for(folder, lambda event: isinstance(event, TrainMetrics) and event.seq > resumed_at)
-    ask(folder, "stop")
-    assert supervisor.wait(PATIENCE) == 0
     events = list(read_events(folder.events_file))
+    last = max(losses(events))
+    events += run_to(folder, last + 3)
     assert outcome(events) == "stopped"
 
     whole = make_run(tmp_path / "whole", tiny_model, pairs_file, recipe=recipe)
-    last = max(losses(events))
-    ask(whole, "checkpoint")
-    assert losses(events) == pytest.approx(dict(list(losses(run_to(whole, last)).items())[:last]), rel=1e-5)
+    assert losses(events) == pytest.approx(losses(run_to(whole, last + 3)), rel=1e-5)
 
 
 def run_to(folder: RunFolder, step: int) -> list[Event]:
@@ -85,6 +80,21 @@ def run_to(folder: RunFolder, step: int) -> list[Event]:
     with pytest.MonkeyPatch.context() as patch:
         ask_at_step(patch, step, folder, "stop")
         return run(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no polite signal")
+def test_that_a_trainer_told_to_end_saves_and_stops(tmp_path: Path, tiny_model: Path, pairs_file: Path) -> None:
+    folder = make_run(tmp_path, tiny_model, pairs_file, recipe={"max_steps": 100_000})
+
+    supervisor = launch(folder)
+    wait_for(folder, lambda event: isinstance(event, TrainMetrics))
+    trainer_of(supervisor).terminate()
+
+    assert supervisor.wait(PATIENCE) == 0
+    events = list(read_events(folder.events_file))
+    assert outcome(events) == "stopped"
+    assert of_kind(events, CheckpointSaved)[-1].step == max(losses(events))
 
 
 @pytest.mark.slow
@@ -101,8 +111,6 @@ def test_that_a_killed_export_leaves_no_model_and_can_be_repeated(
     assert supervisor.wait(PATIENCE) == 1
     assert not target.exists()
 
-    supervisor = launch(folder, Job.EXPORT, kind="merged", target=str(target))
-    assert supervisor.wait(PATIENCE) == 0
-    assert of_kind(list(read_events(folder.events_file)), ExportFinished)
+    assert of_kind(run(folder, Job.EXPORT, kind="merged", target=str(target)), ExportFinished)
     assert (target / "model.safetensors").is_file()
     assert not list(tmp_path.glob(".shipped*"))

@@ -58,7 +58,7 @@ def write_card(
         f"- λ: {recipe.lambda_:g}",
         f"- Trained: {how}{quantized}",
         f"- Learning rate: {recipe.learning_rate:g}, {recipe.schedule} schedule",
-        f"- Length: {state.latest.step} steps of {spec.effective_batch} pairs; at most {recipe.max_length} tokens a pair",
+        f"- Length: {state.latest.step} steps of {spec.effective_batch} pairs, at most {recipe.max_length} tokens each",
         f"- Seed: {recipe.seed}\n",
     ]
     parts += _held_out(state)

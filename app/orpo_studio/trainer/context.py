@@ -18,15 +18,22 @@ _STAGE_SECONDS = 0.25
 
 
 class Lifeline:
-    """The pipe from the supervisor: when the supervisor dies, it reads end-of-file, and the trainer saves and stops."""
+    """What tells the trainer from outside to save and stop: the supervisor's end, or a polite signal at shutdown.
+
+    The supervisor holds the other end of a pipe: when it dies, the pipe reads end-of-file.
+    """
 
     def __init__(self) -> None:
         self._cut = threading.Event()
 
     @property
     def is_cut(self) -> bool:
-        """Whether the supervisor is gone."""
+        """Whether it is time to save and stop."""
         return self._cut.is_set()
+
+    def cut(self) -> None:
+        """Ask the trainer to save and stop."""
+        self._cut.set()
 
     def watch(self, descriptor: int) -> None:
         """Watch a pipe from a thread of its own. Terminals and files are left alone: no supervisor holds them."""
@@ -36,7 +43,7 @@ class Lifeline:
     def _wait(self, descriptor: int) -> None:
         while os.read(descriptor, 1024):
             pass
-        self._cut.set()
+        self.cut()
 
 
 @dataclass(frozen=True, slots=True)
