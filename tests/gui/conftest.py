@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.model_folder import write_model
 from PySide6.QtCore import QThreadPool
 from pytestqt.qtbot import QtBot
 
+from helpers.model_folder import write_model
 from orpo_studio import paths
 from orpo_studio.gui.preferences import Preferences
 from orpo_studio.gui.theme import install_theme

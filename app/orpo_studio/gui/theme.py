@@ -217,7 +217,7 @@ def style_sheet(colors: Colors) -> str:
                    background: {colors.panel};
                    gridline-color: {colors.border}; selection-background-color: {colors.selection};
                    selection-color: {colors.text}; outline: none; }}
-    QTableView[kind="roomy"]::item {{ padding: 0 {base}px; }}
+    QTableView[kind="roomy"]::item {{ padding: 0 {small}px; }}
     QHeaderView::section {{ background: {colors.panel}; color: {colors.muted}; border: none;
                    border-bottom: 1px solid {colors.border}; padding: {small}px {base}px; }}
     QScrollBar:vertical {{ background: transparent; width: {em(0.7)}px; margin: 0; }}

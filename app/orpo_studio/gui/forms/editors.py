@@ -7,11 +7,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence, QWheelEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
 from orpo_studio.config import Option, OptionError
+from orpo_studio.gui.forms.combo import FormComboBox
 from orpo_studio.gui.forms.slider import LogarithmicSlider
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
@@ -136,7 +137,7 @@ class ChoiceEditor(Editor):
     """One of a few values, each with its explanation; long ones are elided and told in full as a tooltip."""
 
     def __init__(self, option: Option) -> None:
-        self.box = QuietComboBox()
+        self.box = FormComboBox()
         super().__init__(option, self.box)
         for place, (value, meaning) in enumerate(option.choices.items()):
             self.box.addItem(meaning, value)
@@ -229,7 +230,7 @@ def unit_and_bounds(option: Option) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.10g}" if abs(value) >= 0.001 or value == 0 else f"{value:g}"
+    return f"{value:,.10g}".replace(",", "\u202f")
 
 
 def _is_same(first: Any, second: Any) -> bool:
@@ -237,31 +238,3 @@ def _is_same(first: Any, second: Any) -> bool:
         return True
     plain = [list(value) if isinstance(value, tuple) else value for value in (first, second)]
     return bool(plain[0] == plain[1]) and isinstance(first, str) == isinstance(second, str)
-
-
-class QuietComboBox(QComboBox):
-    """Turning the wheel over a form scrolls the form, unless the box has the focus."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(10)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setMinimumHeight(em(1.9))
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(em(8), super().minimumSizeHint().height())
-
-    def showPopup(self) -> None:
-        """Give the list the room its longest line needs, within the screen."""
-        view = self.view()
-        wanted = view.sizeHintForColumn(0) + em(2)
-        view.setMinimumWidth(min(max(wanted, self.width()), self.screen().availableGeometry().width() // 2))
-        super().showPopup()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()

@@ -24,6 +24,7 @@ class Columns(QWidget):
     def __init__(self, widgets: Sequence[QWidget]) -> None:
         super().__init__()
         self._widgets = list(widgets)
+        self._filling = [QWidget(self)]  # an empty column would leave its room to the other one
         self._count = 0
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -44,9 +45,9 @@ class Columns(QWidget):
         if count == self._count:
             return
         self._count = count
-        for widget in self._widgets:
+        for widget in [*self._widgets, *self._filling]:
             self._grid.removeWidget(widget)  # takeAt() would leave an item alive that hides later changes of height
-        for place, widget in enumerate(self._widgets):
+        for place, widget in enumerate([*self._widgets, *self._filling[: len(self._widgets) % count]]):
             self._grid.addWidget(widget, place // count, place % count, Qt.AlignmentFlag.AlignTop)
         for column in range(2):
             self._grid.setColumnStretch(column, 1 if column < count else 0)

@@ -8,7 +8,7 @@ from orpo_studio.config import DEMO, find_option
 from orpo_studio.gui.forms.editors import PathEditor
 from orpo_studio.gui.forms.field import Field
 from orpo_studio.gui.pages.model_card import ModelCardView
-from orpo_studio.gui.pages.model_list import KnownModels, make_table
+from orpo_studio.gui.pages.model_list import KnownModels, KnownModelsTable
 from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
@@ -34,7 +34,7 @@ class ModelPage(Page):
             editor=PathEditor(option, folder=True, placeholder="A folder with config.json and .safetensors files"),
         )
         self.known = KnownModels(self)
-        self.table = make_table(self.known)
+        self.table = KnownModelsTable(self.known)
         self.remove = button("Remove from the list", self._remove, "link")
         self.card = ModelCardView(bench)
         row = QHBoxLayout()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from orpo_studio.config import DEMO
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 COLUMNS = ("Model", "Parameters", "Size", "Context", "State")
+_ROOM = {2: 24, 3: 29}
+"""Width of the table, in em, from which on the size and the context are shown."""
 DEMO_NAME = "Demo model"
 
 
@@ -134,25 +136,31 @@ class KnownModels(QAbstractTableModel):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, len(COLUMNS) - 1))
 
 
-def make_table(model: KnownModels) -> QTableView:
-    """Return a table that shows them, one row chosen at a time."""
-    table = QTableView()
-    table.setModel(model)
-    table.setAccessibleName("Known models")
-    table.setProperty("kind", "roomy")
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setShowGrid(False)
-    table.setWordWrap(False)
-    table.setTabKeyNavigation(False)
-    table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(em(2.2))
-    head = table.horizontalHeader()
-    head.setHighlightSections(False)
-    head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    return table
+class KnownModelsTable(QTableView):
+    """Shows them, one row chosen at a time; where it is narrow, the name keeps the room and figures give way."""
+
+    def __init__(self, model: KnownModels) -> None:
+        super().__init__()
+        self.setModel(model)
+        self.setAccessibleName("Known models")
+        self.setProperty("kind", "roomy")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(em(2.2))
+        head = self.horizontalHeader()
+        head.setHighlightSections(False)
+        head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        for column, least in _ROOM.items():
+            self.setColumnHidden(column, event.size().width() < em(least))
 
 
 def _cell(row: KnownModel, column: int) -> str:

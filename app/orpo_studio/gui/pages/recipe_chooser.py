@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from orpo_studio.config import Option, Recipe, all_options
-from orpo_studio.gui.forms.editors import QuietComboBox
+from orpo_studio.gui.forms.combo import FormComboBox
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import label
 from orpo_studio.gui.workbench import Workbench
@@ -22,7 +22,7 @@ class RecipeChooser(QWidget):
         super().__init__()
         self._bench, self._recipes = bench, list(recipes)
         self._expected = [_values_of(recipe) for recipe in self._recipes]
-        self.box = QuietComboBox()
+        self.box = FormComboBox()
         self.box.setAccessibleName("Recipe to start from")
         self.box.setPlaceholderText(OWN)
         for place, recipe in enumerate(self._recipes):

@@ -51,6 +51,11 @@ class Meaning(QWidget):
         bench.issues_changed.connect(self.refresh)
         self.refresh()
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether the model's layers are being read."""
+        return self._task is not None
+
     def refresh(self) -> None:
         """Say it anew. While a value cannot be used, the last figures stay, dimmed, and say so."""
         bench = self._bench
@@ -190,7 +195,7 @@ class Meaning(QWidget):
 
         folder = model.path
         self._task = run_in_background(
-            self, lambda _task: read_linear_layers(folder), self._on_layers, lambda _error: None
+            self, lambda _task: read_linear_layers(folder), self._on_layers, lambda _error: self._on_layers(())
         )
 
     def _on_layers(self, layers: "tuple[LinearLayer, ...]") -> None:
