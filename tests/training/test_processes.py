@@ -12,7 +12,7 @@ import pytest
 from helpers.training import losses, make_run, of_kind, outcome, run
 from orpo_studio.events import CheckpointSaved, ExportFinished, RunEnded, Stage, TrainMetrics, read_events
 from orpo_studio.events.types import Event
-from orpo_studio.runs import Job, RunFolder, ask, launch
+from orpo_studio.runs import Job, RunFolder, launch
 from orpo_studio.trainer import checkpoints
 
 PATIENCE = 120.0
