@@ -16,7 +16,10 @@ _SETTINGS = {
 
 
 def prepare_environment() -> None:
-    """Forbid the network and telemetry to the libraries of this process."""
+    """Forbid the network and telemetry to the libraries of this process, and show them one GPU."""
     os.environ.update(_SETTINGS)
+    # One run computes on one card. With several in sight the library would split each batch between threads.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as the machine's sampler counts them
+    os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     # Less fragmentation where sequence lengths vary from batch to batch; a person's own choice stays.
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")

@@ -4,7 +4,7 @@ import traceback
 from typing import Literal
 
 from orpo_studio.events import EventLog, EventLogError, JobEnded, RunEnded, RunState, read_events
-from orpo_studio.runs import Job, RunFolder
+from orpo_studio.runs import Job, RunFolder, take
 from orpo_studio.trainer.context import JobContext, Lifeline
 from orpo_studio.trainer.problems import StopNow, explain
 
@@ -28,7 +28,8 @@ def _run(folder: RunFolder, job: Job, log: EventLog, lifeline: Lifeline) -> int:
         outcome = _dispatch(context, job)
         _say_end(folder, job, log, outcome)
     except StopNow:
-        log_stop(folder, job, log)
+        take(folder, "stop")
+        _say_end(folder, job, log, "stopped")
     except EventLogError:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary of the process: everything becomes words
@@ -37,14 +38,6 @@ def _run(folder: RunFolder, job: Job, log: EventLog, lifeline: Lifeline) -> int:
         _say_end(folder, job, log, "failed", exit_code=1)
         return 1
     return 0
-
-
-def log_stop(folder: RunFolder, job: Job, log: EventLog) -> None:
-    """Say that a job ended because the person wished it."""
-    from orpo_studio.runs import take
-
-    take(folder, "stop")
-    _say_end(folder, job, log, "stopped")
 
 
 def read_state(folder: RunFolder) -> RunState:
