@@ -141,9 +141,7 @@ def test_that_reset_forgets_the_run_and_keeps_the_choices(board: ChartBoard, qtb
 
 
 def test_that_cards_share_the_width_there_is(board: ChartBoard, qtbot: QtBot) -> None:
-    board.resize(620, 2000)
-    settle(qtbot, board)
-    lefts = {chart.x() for chart in board.charts.values()}
-    assert len(lefts) == 1
-    board.resize(1100, 1200)
+    board.resize(board.controls.minimumSizeHint().width(), 2000)
+    qtbot.waitUntil(lambda: len({chart.x() for chart in board.charts.values()}) == 1)
+    board.resize(1300, 1200)
     qtbot.waitUntil(lambda: len({chart.x() for chart in board.charts.values()}) > 1)

@@ -25,7 +25,7 @@ from orpo_studio.gui.charts.style import (
 from orpo_studio.gui.charts.timeline import Timeline
 
 _GAP = 16
-_CARD_WIDTH = 48
+_CARD_WIDTH_EM = 23
 
 
 class ChartBoard(QWidget):
@@ -65,6 +65,7 @@ class ChartBoard(QWidget):
         """Forget everything, to show another run."""
         for chart in self.charts.values():
             chart.hide()
+            self.clock.forget(chart)
             chart.deleteLater()
         self._expanded = None
         self._timeline = Timeline()
@@ -204,7 +205,7 @@ class ChartBoard(QWidget):
             chart.setVisible(chart in shown)
 
     def _columns_that_fit(self) -> int:
-        card = self.fontMetrics().averageCharWidth() * _CARD_WIDTH
+        card = self.fontMetrics().height() * _CARD_WIDTH_EM
         return max(1, min(3, (self.width() + _GAP) // (card + _GAP)))
 
     # Qt

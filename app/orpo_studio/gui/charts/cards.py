@@ -55,12 +55,22 @@ MACHINE = CardStyle(
             "process_memory_gib", "Trainer memory", "base", dash="dashed", unit="GiB", lane="memory", optional=True
         ),
         CurveStyle("gpu_memory_gib", "GPU memory", "chosen", dash="dotted", unit="GiB", lane="memory", optional=True),
+        CurveStyle(
+            "gpu_memory_peak_gib", "Peak GPU memory", "rejected", unit="GiB", lane="memory", shown=False, optional=True
+        ),
+        CurveStyle("cpu_load", "CPU load", "base", dash="dotted", unit="%", lane="gpu", optional=True),
         CurveStyle("gpu_load", "GPU load", "tuned", unit="%", lane="gpu", optional=True),
         CurveStyle(
             "gpu_temperature", "GPU temperature", "attention", dash="dashed", unit="°C", lane="gpu", optional=True
         ),
+        CurveStyle("gpu_power_w", "GPU power", "tuned", unit="W", lane="power", shown=False, optional=True),
     ],
-    [LaneStyle("speed", "Tokens per second"), LaneStyle("memory", "GiB"), LaneStyle("gpu", "% and °C", signed=True)],
+    [
+        LaneStyle("speed", "Tokens per second"),
+        LaneStyle("memory", "GiB"),
+        LaneStyle("gpu", "% and °C", signed=True),
+        LaneStyle("power", "W"),
+    ],
     empty_text="Speed and memory appear when training starts.",
 )
 CARDS = (LOSS, PREFERENCE, LOG_PROBABILITIES, OPTIMIZATION, MACHINE)

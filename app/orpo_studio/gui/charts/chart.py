@@ -100,7 +100,7 @@ class Chart(Card):
         self.header.follow_requested.connect(self._ask_to_follow)
         self.plot.panned.connect(self._on_panned)
         self.plot.resized.connect(lambda: self.clock.request(self))
-        self.plot.hovered.connect(self._on_hovered)
+        self.plot.hovered.connect(self._point_at)
         self.plot.menu_requested.connect(self._open_menu)
         self.menu.follow.triggered.connect(self._ask_to_follow)
         self.menu.expand.triggered.connect(self.expand_requested)
@@ -205,7 +205,7 @@ class Chart(Card):
     def refresh(self) -> None:
         """Draw the present state; called by the clock."""
         if self.following:
-            self._fit_x()
+            self.plot.show_all(self.options.axis)
         self.plot.refresh(self.options, self._marks)
         self.crosshair.draw(self.options.axis, self._marks)
         self._show_values()
@@ -214,17 +214,6 @@ class Chart(Card):
         self._empty.setText(_HIDDEN_TEXT if filled else self._empty_text)
         self._empty.setVisible(nothing_shown)
         self.plot.ci.setVisible(not nothing_shown)
-
-    def _fit_x(self) -> None:
-        bounds = self._timeline.bounds(self.options.axis)
-        if bounds is None:
-            return
-        low, high = bounds
-        if low == high:
-            margin = abs(high) / 10 or 1.0
-            self.plot.set_x_range(low - margin, high + margin)
-        else:
-            self.plot.set_x_range(low - (high - low) * 0.01, high + (high - low) * 0.025)
 
     def _show_values(self) -> None:
         for name, tile in self.header.tiles.items():
@@ -326,9 +315,6 @@ class Chart(Card):
             self.following = False
             self.x_range_changed.emit(self.plot.x_range)
         self.clock.request(self)
-
-    def _on_hovered(self, x: float | None) -> None:
-        self._point_at(x)
 
     def _ask_to_follow(self) -> None:
         self.follow()

@@ -39,6 +39,10 @@ class RefreshClock(QObject):
             if not self._timer.isActive():
                 self._timer.start()
 
+    def forget(self, chart: Refreshable) -> None:
+        """Drop a chart that is about to be deleted."""
+        self._waiting.pop(chart, None)
+
     def _tick(self) -> None:
         while self._waiting:
             chart = next(iter(self._waiting))

@@ -78,7 +78,7 @@ class Lane:
         self.axis.linkToView(self.view)
         self.axis.setWidth(52)
         self.axis.setGrid(255)
-        self.axis.setZValue(-10)
+        self.axis.setZValue(self.view.zValue() - 1)  # the grid lies under the curves
         self.curves: list[Curve] = []
         self.follows_y = True
         self.caption = pg.LabelItem(style.label, justify="left") if style.label else None

@@ -118,7 +118,7 @@ class Plot(pg.GraphicsLayoutWidget):
         self.ci.layout.setColumnStretchFactor(1, 1)
         self._arranged = wanted
         em = self.fontMetrics().height()
-        self.setMinimumHeight(em * (2 + 4 * len(wanted)))
+        self.setMinimumHeight(em * (2 + 5 * len(wanted)))
         # While it was empty the layout shrank the central item, and it does not grow again by itself.
         self.ci.layout.activate()
         self.ci.setGeometry(QRectF(self.rect()))
@@ -142,6 +142,19 @@ class Plot(pg.GraphicsLayoutWidget):
             self._range = (x_from, x_to)
             for lane in self.lanes.values():
                 lane.view.setXRange(x_from, x_to, padding=0)
+
+    def show_all(self, axis: XAxis) -> None:
+        """Move the view over the whole timeline, with a little room at both ends."""
+        bounds = self._timeline.bounds(axis)
+        if bounds is None:
+            return
+        low, high = bounds
+        span = high - low
+        if span > 0:
+            self.set_x_range(low - span * 0.01, high + span * 0.025)
+        else:
+            margin = abs(high) / 10 or 1.0
+            self.set_x_range(low - margin, high + margin)
 
     def follow_y(self) -> None:
         """Let every lane fit y again."""
