@@ -76,16 +76,16 @@ def pairs(tmp_path: Path) -> Path:
 
 def test_that_the_basic_view_shows_the_basic_options_alone(page):
     basic = {option.name for option in all_options() if option.section == "recipe" and option.level is Level.BASIC}
-    assert set(page.basic.fields) == basic
+    assert set(page.view.basic.fields) == basic
     assert 6 <= len(basic) <= 10
 
 
 def test_that_all_settings_hold_every_other_option_and_are_remembered(page, bench):
-    page.all_settings.head.click()
+    page.view.all_settings.head.click()
     assert bench.preferences.advanced is True
     for option in all_options():
         if option.section in {"recipe", "train", "evaluate"}:
-            field = page.field(option.name)
+            field = page.view.field(option.name)
             assert field is not None
             assert field.isVisible()
 
@@ -94,43 +94,50 @@ def test_that_the_fold_opens_as_it_was_left(bench, recipes, qtbot):
     bench.preferences.advanced = True
     page = RecipePage(bench)
     qtbot.addWidget(page)
-    assert page.all_settings.is_open
+    page.show()
+    qtbot.waitUntil(lambda: page.view.all_settings.is_open)
 
 
 def test_that_a_link_to_an_advanced_option_unfolds_and_focuses_it(page, qtbot):
     with qtbot.waitActive(page):
         page.activateWindow()
     page.show_option("train.keep_checkpoints")
-    field = page.field("train.keep_checkpoints")
-    assert page.all_settings.is_open
+    field = page.view.field("train.keep_checkpoints")
+    assert page.view.all_settings.is_open
     qtbot.waitUntil(field.editor.input.hasFocus)
     qtbot.waitUntil(lambda: not field.visibleRegion().isEmpty())
 
 
 def test_that_a_problem_behind_the_fold_shows_on_it(page, bench):
     bench.draft.set_text("recipe.seed", "soon")
-    assert "1 to fix" in page.all_settings.head.text()
+    assert "1 to fix" in page.view.all_settings.head.text()
 
 
 def test_that_choosing_a_recipe_fills_the_page_and_undo_takes_it_back(page, bench, qtbot):
     bench.draft.set("recipe.seed", 7)
-    page.chooser.box.setFocus()
-    qtbot.keyClick(page.chooser.box, Qt.Key.Key_Down)
-    assert page.field("recipe.lambda").editor.input.text() == "0.05"
+    page.view.chooser.box.setFocus()
+    qtbot.keyClick(page.view.chooser.box, Qt.Key.Key_Down)
+    assert page.view.field("recipe.lambda").editor.input.text() == "0.05"
     assert bench.draft.value(find_option("recipe.seed")) == 42
     assert bench.draft.value(find_option("train.keep_checkpoints")) == 3
-    assert page.chooser.summary.text() == "For trying things out."
-    assert "Made up for a test." in page.chooser.source.text()
+    assert page.view.chooser.summary.text() == "For trying things out."
+    assert "Made up for a test." in page.view.chooser.source.text()
     bench.draft.undo.undo()
-    assert page.field("recipe.lambda").editor.input.text() == "0.1"
-    assert page.chooser.box.currentIndex() == -1
+    assert page.view.field("recipe.lambda").editor.input.text() == "0.1"
+    assert page.view.chooser.box.currentIndex() == -1
 
 
 def test_that_a_recipe_is_left_when_one_of_its_values_is_changed(page, bench):
-    page.chooser.box.activated.emit(0)
-    assert page.chooser.box.currentIndex() == 0
+    page.view.chooser.box.activated.emit(0)
+    assert page.view.chooser.box.currentIndex() == 0
     bench.draft.set("recipe.lora_rank", 5)
-    assert page.chooser.box.currentIndex() == -1
+    assert page.view.chooser.box.currentIndex() == -1
+
+
+def test_that_settings_as_they_come_are_called_defaults_and_others_ones_own(page, bench):
+    assert page.view.chooser.box.placeholderText() == "Default settings"
+    bench.draft.set("recipe.lora_rank", 5)
+    assert page.view.chooser.box.placeholderText() == "Own settings"
 
 
 def test_that_the_page_does_without_recipes(bench, recipes, qtbot):
@@ -138,57 +145,57 @@ def test_that_the_page_does_without_recipes(bench, recipes, qtbot):
     page = RecipePage(bench)
     qtbot.addWidget(page)
     page.show()
-    assert not page.chooser.isVisible()
+    assert not page.view.chooser.isVisible()
 
 
 def test_that_steps_follow_the_pairs_and_what_is_typed(page, bench, pairs, qtbot):
-    assert "Choose preference pairs" in page.meaning.steps_note.text()
+    assert "Choose preference pairs" in page.view.meaning.steps_note.text()
     bench.draft.set("data.source", str(pairs))
     qtbot.waitUntil(lambda: bench.data.prepared is not None, timeout=60_000)
     assert bench.data.prepared.summary.train == 90
-    assert page.meaning.steps.text() == "12 steps"
-    epochs = page.field("recipe.epochs").editor.input
+    assert page.view.meaning.steps.text() == "12 steps"
+    epochs = page.view.field("recipe.epochs").editor.input
     epochs.selectAll()
     qtbot.keyClicks(epochs, "2")
-    assert page.meaning.steps.text() == "24 steps"
-    assert page.meaning.values["pairs"].text() == "8 = 2 × 4"
-    assert page.meaning.values["warmup"].text() == "3 steps, 12 % of the run"
-    assert page.meaning.values["evaluations"].text() == "4, every 5 steps, and at the end"
+    assert page.view.meaning.steps.text() == "24 steps"
+    assert page.view.meaning.values["pairs"].text() == "8 = 2 × 4"
+    assert page.view.meaning.values["warmup"].text() == "3 steps, 12 % of the run"
+    assert page.view.meaning.values["evaluations"].text() == "4, every 5 steps, and at the end"
 
 
 def test_that_a_fixed_number_of_steps_needs_no_pairs(page, bench):
     bench.draft.set("recipe.max_steps", 1)
-    assert page.meaning.steps.text() == "1 step"
-    assert page.meaning.values["evaluations"].text() == "at the end"
+    assert page.view.meaning.steps.text() == "1 step"
+    assert page.view.meaning.values["evaluations"].text() == "at the end"
 
 
 def test_that_the_last_figures_stay_dimmed_while_a_value_cannot_be_used(page, bench):
     bench.draft.set("recipe.max_steps", 40)
     bench.draft.set_text("recipe.epochs", "many")
-    assert page.meaning.steps.text() == "40 steps"
-    assert not page.meaning.steps.isEnabled()
-    assert "cannot be used yet" in page.meaning.steps_note.text()
+    assert page.view.meaning.steps.text() == "40 steps"
+    assert not page.view.meaning.steps.isEnabled()
+    assert "cannot be used yet" in page.view.meaning.steps_note.text()
 
 
 def test_that_the_size_of_the_adapter_is_exact_for_a_llama(page, bench, tmp_path, qtbot):
     bench.draft.set("model.path", str(write_model(tmp_path / "llama", LLAMA)))
     inputs_and_outputs = sum(sum(shape) for shape in SHAPES.values())
     expected = f"{16 * inputs_and_outputs:,}".replace(",", "\u202f")
-    qtbot.waitUntil(lambda: page.meaning.values["trained"].text().startswith(f"{expected}, "), timeout=60_000)
-    assert "GiB" in page.meaning.values["memory"].text()
-    assert "estimate" in page.meaning.memory_note.text()
+    qtbot.waitUntil(lambda: page.view.meaning.values["trained"].text().startswith(f"{expected}, "), timeout=60_000)
+    assert "GiB" in page.view.meaning.values["memory"].text()
+    assert "estimate" in page.view.meaning.memory_note.text()
     bench.draft.set("recipe.lora_targets", ["q_proj"])
-    assert page.meaning.values["trained"].text().startswith(f"{16 * 8}, ")
+    assert page.view.meaning.values["trained"].text().startswith(f"{16 * 8}, ")
 
 
 def test_that_nothing_is_said_of_an_architecture_whose_layers_are_not_known(page, bench, tmp_path, qtbot):
     tensors = LLAMA | {"model.layers.0.mlp.experts.0.up_proj.weight": ("BF16", (6, 4))}
     bench.draft.set("model.path", str(write_model(tmp_path / "experts", tensors)))
     qtbot.waitUntil(lambda: bench.model.card is not None, timeout=60_000)
-    qtbot.waitUntil(lambda: not page.meaning.is_reading, timeout=60_000)
-    assert page.meaning.values["trained"].text() == "–"
-    assert page.meaning.values["memory"].text() == "–"
-    assert not page.meaning.memory_note.isVisible()
+    qtbot.waitUntil(lambda: not page.view.meaning.is_reading, timeout=60_000)
+    assert page.view.meaning.values["trained"].text() == "–"
+    assert page.view.meaning.values["memory"].text() == "–"
+    assert not page.view.meaning.memory_note.isVisible()
 
 
 def test_that_the_memory_is_the_sum_of_its_parts(tmp_path):
@@ -222,16 +229,16 @@ def test_that_a_run_is_shown_with_its_own_values(page, bench):
         {"model": {"path": "/m"}, "data": {"source": "/d"}, "recipe": {"lambda": 0.7, "max_steps": 33}}
     )
     bench.show_run(create_run(bench.workspace, spec))
-    assert page.field("recipe.lambda").editor.input.text() == "0.7"
-    assert page.field("recipe.lambda").editor.input.isReadOnly()
-    assert page.meaning.steps.text() == "33 steps"
-    assert not page.chooser.box.isEnabled()
+    assert page.view.field("recipe.lambda").editor.input.text() == "0.7"
+    assert page.view.field("recipe.lambda").editor.input.isReadOnly()
+    assert page.view.meaning.steps.text() == "33 steps"
+    assert not page.view.chooser.box.isEnabled()
 
 
 def test_that_a_keystroke_is_answered_within_a_frame(page, bench, qtbot):
-    page.all_settings.set_open(True)
+    page.view.all_settings.set_open(True)
     bench.draft.set("recipe.max_steps", 100)
-    line = page.field("recipe.lambda").editor.input
+    line = page.view.field("recipe.lambda").editor.input
     taken = []
     for text in ["0.2", "0.21", "0.3", "0.31", "0.4", "0.41", "0.5"] * 3:
         line.setText(text)

@@ -52,7 +52,7 @@ class Field(QWidget):
         value = bench.value(option)
         self.editor.show_value(value)
         self.editor.set_read_only(bench.read_only)
-        self._show_default(is_changed=_plain(value) != _plain(option.default))
+        self._show_default(is_changed=differs(option, value))
         issues = [issue for issue in bench.issues() if issue.name == option.name]
         self._show_issues(issues, is_empty=value == "" == option.default)
 
@@ -114,5 +114,6 @@ def brief(option: Option, value: Any) -> str:
     return option.format(value)
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def differs(option: Option, value: Any) -> bool:
+    """Tell whether a value is another one than the option's default."""
+    return bool((tuple(value) if isinstance(value, list) else value) != option.default)

@@ -1,11 +1,12 @@
 """The Recipe page: how strongly, how fast and how long; on the right, what that means."""
 
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from orpo_studio import paths
 from orpo_studio.config import Level, Option, all_options, load_recipes
-from orpo_studio.gui.forms.field import Field
+from orpo_studio.gui.forms.field import Field, differs
 from orpo_studio.gui.forms.form import Form
 from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.pages.recipe_chooser import RecipeChooser
@@ -26,7 +27,7 @@ def options_of(level: Level) -> list[Option]:
 
 
 class RecipePage(Page):
-    """The settings of the training, the few that matter first."""
+    """The settings of the training. They are made when the page is first shown, to keep the window's start short."""
 
     step = "recipe"
     title = "Recipe"
@@ -34,35 +35,61 @@ class RecipePage(Page):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__(bench)
+        self._view: RecipeView | None = None
+
+    @property
+    def view(self) -> "RecipeView":
+        """What the page shows."""
+        if self._view is None:
+            self._view = RecipeView(self.bench)
+            self.body.addWidget(self._view, 1)
+        return self._view
+
+    def show_option(self, name: str) -> None:
+        self.view.show_option(name)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.view.show()
+
+
+class RecipeView(QWidget):
+    """Recipes to start from, the few settings that matter first, all others behind a fold, and what they mean."""
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._bench = bench
         self.chooser = RecipeChooser(bench, load_recipes(paths.resources() / "recipes"))
         self.basic = Form(bench, options_of(Level.BASIC))
         self.all_settings = Fold("All settings", self._make_advanced)
         self.all_settings.toggled.connect(self._remember)
         self.meaning = Meaning(bench)
         self._advanced: Form | None = None
-        self._advanced_names = {option.name for option in options_of(Level.ADVANCED)}
+        self._advanced_options = {option.name: option for option in options_of(Level.ADVANCED)}
         self._settings = self._make_settings()
-        row = QHBoxLayout()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(em(1))
         row.addWidget(self._settings, 5)
         consequences = scroll(self.meaning)
         consequences.setMinimumWidth(em(17))
         consequences.setMaximumWidth(em(26))
         row.addWidget(consequences, 3)
-        self.body.addLayout(row, 1)
         bench.issues_changed.connect(self._count_problems)
         self._count_problems()
-        self.all_settings.set_open(bench.preferences.advanced)
+        if bench.preferences.advanced:
+            QTimer.singleShot(0, self, lambda: self.all_settings.set_open(True))
 
     def field(self, name: str) -> Field | None:
-        """Return the field of an option, making the advanced ones if it is among them."""
+        """Return the field of an option, unfolding the advanced ones if it is among them."""
         found = self.basic.field(name)
-        if found is None and name in self._advanced_names:
+        if found is None and name in self._advanced_options:
             self.all_settings.set_open(True)
             found = self._advanced.field(name) if self._advanced is not None else None
         return found
 
     def show_option(self, name: str) -> None:
+        """Bring the field of an option into view and focus it."""
         field = self.field(name)
         if field is None:
             return
@@ -84,26 +111,21 @@ class RecipePage(Page):
         return scroll(content)
 
     def _make_advanced(self) -> QWidget:
-        self._advanced = Form(self.bench, options_of(Level.ADVANCED), headings=True)
+        self._advanced = Form(self._bench, list(self._advanced_options.values()), headings=True)
         frame, layout = card()
         layout.addWidget(self._advanced)
         return frame
 
     def _remember(self, is_open: bool) -> None:
-        self.bench.preferences.advanced = is_open
+        self._bench.preferences.advanced = is_open
 
     def _count_problems(self) -> None:
-        issues = [issue for issue in self.bench.issues() if issue.name in self._advanced_names]
-        errors = sum(issue.severity == "error" for issue in issues)
-        changed = sum(_differs(self.bench, option) for option in options_of(Level.ADVANCED))
+        bench, options = self._bench, self._advanced_options
+        errors = sum(issue.severity == "error" and issue.name in options for issue in bench.issues())
+        changed = sum(differs(option, bench.value(option)) for option in options.values())
         parts = ["All settings"]
         if changed:
             parts.append(f"{changed} changed")
         if errors:
             parts.append(f"{errors} to fix")
         self.all_settings.set_title(" · ".join(parts))
-
-
-def _differs(bench: Workbench, option: Option) -> bool:
-    value = bench.value(option)
-    return bool((tuple(value) if isinstance(value, list) else value) != option.default)

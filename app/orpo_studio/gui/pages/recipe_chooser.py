@@ -8,11 +8,16 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from orpo_studio.config import Option, Recipe, all_options
 from orpo_studio.gui.forms.combo import FormComboBox
+from orpo_studio.gui.forms.field import differs
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import label
 from orpo_studio.gui.workbench import Workbench
 
-OWN = "Own settings"
+OWN = ("Own settings", "These settings follow no recipe. Choosing one replaces them; Undo brings them back.")
+DEFAULTS = (
+    "Default settings",
+    "Every setting has its default. A recipe fits them to a machine, or repeats a known run.",
+)
 
 
 class RecipeChooser(QWidget):
@@ -21,10 +26,10 @@ class RecipeChooser(QWidget):
     def __init__(self, bench: Workbench, recipes: Sequence[Recipe]) -> None:
         super().__init__()
         self._bench, self._recipes = bench, list(recipes)
+        self._options = [option for option in all_options() if option.section == "recipe"]
         self._expected = [_values_of(recipe) for recipe in self._recipes]
         self.box = FormComboBox()
         self.box.setAccessibleName("Recipe to start from")
-        self.box.setPlaceholderText(OWN)
         for place, recipe in enumerate(self._recipes):
             self.box.addItem(recipe.title)
             self.box.setItemData(place, recipe.summary, Qt.ItemDataRole.ToolTipRole)
@@ -52,12 +57,17 @@ class RecipeChooser(QWidget):
         place = next((place for place, values in enumerate(self._expected) if self._follows(values)), -1)
         self.box.setCurrentIndex(place)
         if place < 0:
-            self.summary.setText("These settings follow no recipe. Choosing one replaces them; Undo brings them back.")
+            title, words = OWN if any(self._is_changed(option) for option in self._options) else DEFAULTS
+            self.box.setPlaceholderText(title)
+            self.summary.setText(words)
             self.source.setText("")
         else:
             self.summary.setText(self._recipes[place].summary)
             self.source.setText(f"Source: {self._recipes[place].source}")
         self.source.setVisible(place >= 0)
+
+    def _is_changed(self, option: Option) -> bool:
+        return differs(option, self._bench.value(option))
 
     def _follows(self, values: Sequence[tuple[Option, Any]]) -> bool:
         return all(_plain(self._bench.value(option)) == value for option, value in values)
