@@ -36,8 +36,14 @@ class ChartFeed:
 
     def take(self, events: Iterable[AnyEvent]) -> None:
         """Draw events, in one batch."""
+        points: list[Point] = []
         marks: list[Mark] = []
-        self._board.extend(list(self._points(events, marks)))
+        for event in events:
+            self._move(event)
+            points += self._points(event)
+            if (mark := self._mark(event)) is not None:
+                marks.append(mark)
+        self._board.extend(points)
         for mark in marks:
             self._board.add_mark(mark)
 
@@ -48,36 +54,41 @@ class ChartFeed:
         self._is_job = False
         """Whether an evaluation or an export is under way, whose problems are not the training's."""
 
-    def _points(self, events: Iterable[AnyEvent], marks: list[Mark]) -> Iterator[Point]:
-        for event in events:
-            match event:
-                case TrainMetrics():
-                    self._move(event.step, event.epoch, event.seconds, event.time)
-                    for name, value in event.values.items():
-                        yield Point(name, event.step, event.epoch, event.seconds, value, "training")
-                case EvaluationMetrics():
-                    for name, value in event.values.items():
-                        yield Point(name, event.step, event.epoch, event.seconds, value, "evaluation")
-                    marks.append(self._mark("evaluation", f"Evaluation on {event.pairs} held-out pairs"))
-                case Machine() if not math.isnan(self._time):
-                    seconds = self._seconds + max(0.0, event.time - self._time)
-                    for name, value in event.values.items():
-                        yield Point(name, self._step, self._epoch, seconds, value, "training")
-                case TrainingStarted():
-                    self._time = event.time
-                case RunEnded() | RunLaunched():
-                    self._time, self._is_job = math.nan, False
-                case JobStarted() | JobEnded():
-                    self._is_job = isinstance(event, JobStarted)
-                case CheckpointSaved():
-                    marks.append(self._mark("checkpoint", f"Checkpoint at step {event.step}"))
-                case Problem() if not self._is_job:
-                    marks.append(self._mark(_kind(event), event.title))
+    def _move(self, event: AnyEvent) -> None:
+        match event:
+            case TrainMetrics():
+                self._step, self._epoch, self._seconds, self._time = event.step, event.epoch, event.seconds, event.time
+            case TrainingStarted():
+                self._time = event.time
+            case RunEnded() | RunLaunched():
+                self._time, self._is_job = math.nan, False
+            case JobStarted() | JobEnded():
+                self._is_job = isinstance(event, JobStarted)
 
-    def _move(self, step: float, epoch: float, seconds: float, time: float) -> None:
-        self._step, self._epoch, self._seconds, self._time = step, epoch, seconds, time
+    def _points(self, event: AnyEvent) -> Iterator[Point]:
+        match event:
+            case TrainMetrics():
+                for name, value in event.values.items():
+                    yield Point(name, event.step, event.epoch, event.seconds, value, "training")
+            case EvaluationMetrics():
+                for name, value in event.values.items():
+                    yield Point(name, event.step, event.epoch, event.seconds, value, "evaluation")
+            case Machine() if not math.isnan(self._time):
+                seconds = self._seconds + max(0.0, event.time - self._time)
+                for name, value in event.values.items():
+                    yield Point(name, self._step, self._epoch, seconds, value, "training")
 
-    def _mark(self, kind: MarkKind, text: str) -> Mark:
+    def _mark(self, event: AnyEvent) -> Mark | None:
+        kind: MarkKind
+        match event:
+            case EvaluationMetrics():
+                kind, text = "evaluation", f"Evaluation on {event.pairs} held-out pairs"
+            case CheckpointSaved():
+                kind, text = "checkpoint", f"Checkpoint at step {event.step}"
+            case Problem() if not self._is_job:
+                kind, text = _kind(event), event.title
+            case _:
+                return None
         return Mark(kind, text, self._step, self._epoch, self._seconds)
 
 
