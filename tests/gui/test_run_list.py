@@ -168,7 +168,7 @@ def test_that_deleting_asks_first(qtbot: QtBot, table: RunsPage, make_run: MakeR
 
 
 def test_that_a_live_run_is_not_deleted(qtbot: QtBot, table: RunsPage, make_run: MakeRun) -> None:
-    run = make_run("bot", last=5, complete=False)
+    make_run("bot", last=5, complete=False)
     refresh(qtbot, table.bench, 1)
     mark(table, "bot")
 
