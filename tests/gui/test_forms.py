@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from orpo_studio.config import Kind, RunSpec, all_options, find_option
-from orpo_studio.gui.forms.editors import ChoiceEditor, FlagEditor, NumberEditor, PathEditor
+from orpo_studio.gui.forms.editors import ChoiceEditor, FlagEditor, NumberEditor, PathEditor, unit_and_bounds
 from orpo_studio.gui.forms.field import Field
 from orpo_studio.gui.forms.form import Form
 from orpo_studio.gui.forms.slider import LogarithmicSlider
@@ -263,3 +263,23 @@ def test_that_a_field_makes_room_for_its_message(bench, qtbot):
     bench.draft.set_text("recipe.lambda", "a little")
     qtbot.waitUntil(lambda: field.height() >= field.heightForWidth(field.width()))
     assert field.message.geometry().bottom() < field.help.geometry().top()
+
+
+def test_that_a_click_on_the_box_of_a_flag_sets_it(bench, qtbot, make_field):
+    field = make_field("recipe.use_rslora")
+    box = field.editor.input
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(em(0.5), box.height() // 2))
+    assert bench.draft.value(field.option) is True
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("recipe.micro_batch", "pairs, from 1 to 1\u202f024"),
+        ("recipe.lora_dropout", "from 0 to below 1"),
+        ("recipe.max_steps", "steps, from 0"),
+        ("recipe.epochs", "above 0 to 1\u202f000"),
+    ],
+)
+def test_that_a_number_says_its_unit_and_its_bounds(name, words):
+    assert unit_and_bounds(find_option(name)) == words

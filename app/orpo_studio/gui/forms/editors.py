@@ -9,9 +9,10 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
 from orpo_studio.config import Option, OptionError
+from orpo_studio.gui.forms.check import FormCheckBox
 from orpo_studio.gui.forms.combo import FormComboBox
 from orpo_studio.gui.forms.slider import LogarithmicSlider
 from orpo_studio.gui.theme import em
@@ -154,10 +155,10 @@ class FlagEditor(Editor):
     """A check box, which carries the option's title itself."""
 
     def __init__(self, option: Option) -> None:
-        self.check = QCheckBox(option.title)
+        self.check = FormCheckBox(option.title)
         super().__init__(option, self.check)
         self.check.clicked.connect(lambda checked: self.edited.emit("true" if checked else "false"))
-        self.row.addWidget(self.check, 1)
+        self.row.addWidget(self.check)
 
     def show_value(self, value: Any) -> None:
         self.check.setChecked(value is True)
@@ -225,7 +226,7 @@ def unit_and_bounds(option: Option) -> str:
     if low is not None:
         words.append(f"{'above' if option.exclusive_minimum else 'from'} {_number(low)}")
     if high is not None and high < 1_000_000:
-        words.append(f"{'below' if option.exclusive_maximum else 'to'} {_number(high)}")
+        words.append(f"{'to below' if option.exclusive_maximum else 'to'} {_number(high)}")
     return ", ".join(part for part in (option.unit, " ".join(words)) if part)
 
 
