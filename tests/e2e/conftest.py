@@ -1,0 +1,41 @@
+"""The real program on the embedded demo: real window, real supervisor, real trainer, nothing of the person's."""
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QThreadPool
+from pytestqt.qtbot import QtBot
+
+from orpo_studio import paths
+from orpo_studio.gui.app import make_window
+from orpo_studio.gui.window import MainWindow
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    return tmp_path / "workspace"
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep cache and preferences in the test's own folder."""
+    monkeypatch.setattr(paths, "cache_folder", lambda: tmp_path / "cache")
+
+
+@pytest.fixture
+def window(qtbot: QtBot, workspace: Path, tmp_path: Path) -> Iterator[MainWindow]:
+    """The window as a person opens it, on an empty workspace."""
+    made = make_window(workspace, tmp_path / "preferences.json")
+    made.resize(1280, 800)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.bench.close()
+    assert QThreadPool.globalInstance().waitForDone(20_000)
+    made.hide()
+    made.deleteLater()
