@@ -144,8 +144,9 @@ def test_that_reset_forgets_the_run_and_keeps_the_choices(board: ChartBoard, qtb
     assert board.charts["Loss"].plot.x_range[1] < 10
 
 
-def test_that_cards_share_the_width_there_is(board: ChartBoard, qtbot: QtBot) -> None:
-    board.resize(100, 2000)  # not below its minimum
-    qtbot.waitUntil(lambda: len({chart.x() for chart in board.charts.values()}) == 1)
-    board.resize(1300, 1200)
-    qtbot.waitUntil(lambda: len({chart.x() for chart in board.charts.values()}) > 1)
+@pytest.mark.parametrize(("width_em", "columns"), [(50, 2), (80, 3)])
+def test_that_cards_share_the_width_there_is(board: ChartBoard, qtbot: QtBot, width_em: int, columns: int) -> None:
+    board.resize(board.fontMetrics().height() * width_em, 1200)
+    qtbot.waitUntil(lambda: len({chart.x() for chart in board.charts.values()}) == columns)
+    cards = [chart.geometry() for chart in board.charts.values()]
+    assert not any(one.intersects(other) for one in cards for other in cards if one is not other)
