@@ -10,6 +10,8 @@ from orpo_studio.runs import RunFolder, is_held, mark_lost
 
 POLL_MS = 100
 REPLAY_MS = 5
+SLICE_BYTES = 64 * 1024
+"""Read at most in one poll: about 150 events, whose parsing and drawing stay within a frame."""
 LOCK_EVERY = 5
 """Polls between two looks at the lock."""
 
@@ -63,7 +65,7 @@ class RunFollower(QObject):
 
     def poll(self) -> None:
         """Read the next slice."""
-        new = self._tail.poll()
+        new = self._tail.poll(SLICE_BYTES)
         for event in new:
             self.fold.apply(event)
         if self._replaying and not new:
