@@ -29,28 +29,38 @@ class ModelChoice(QObject):
         self.card: ModelCard | None = None
         self.problem: Exception | None = None
         self._task: Task | None = None
+        self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
+        self._settle.timeout.connect(self._read)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a folder is being read."""
-        return self._task is not None
+        """Whether a folder is being read, or about to be."""
+        return self._task is not None or self._settle.isActive()
 
     def choose(self, path: str) -> None:
         """Read the folder at ``path``; the empty string means none."""
         if path == self.path:
             return
         self.path, self.card, self.problem = path, None, None
+        self.cancel()
+        if path:
+            self._settle.start()
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        """Stop reading."""
+        self._settle.stop()
         if self._task is not None:
             self._task.cancel()
             self._task = None
-        if path:
-            folder = model_folder(path)
-            self._task = run_in_background(self, lambda _task: _inspect(folder), self._done, self._failed)
-        self.changed.emit()
 
     def issues(self) -> list[Issue]:
         """Return what the folder adds to the issues of the specification."""
         return [Issue("model.path", notice_of(self.problem).title)] if self.problem is not None else []
+
+    def _read(self) -> None:
+        folder = model_folder(self.path)
+        self._task = run_in_background(self, lambda _task: _inspect(folder), self._done, self._failed)
 
     def _done(self, card: "ModelCard") -> None:
         self._task, self.card = None, card

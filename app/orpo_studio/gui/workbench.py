@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from orpo_studio import paths
 from orpo_studio.config import DEMO, Issue, Option, RunSpec, SpecError, load_recipe, read_spec
+from orpo_studio.gui.background import run_in_background
 from orpo_studio.gui.choices import DataChoice, ModelChoice, chosen_of
 from orpo_studio.gui.draft import Draft, only_known
 from orpo_studio.gui.follower import RunFollower
@@ -59,6 +60,7 @@ class Workbench(QObject):
     def close(self) -> None:
         """End all that runs by itself."""
         self.runs.stop()
+        self.model.cancel()
         self.data.cancel()
         if self.follower is not None:
             self.follower.stop()
@@ -194,14 +196,10 @@ class Workbench(QObject):
             self.tell(error)
 
     def delete_run(self, folder: RunFolder) -> None:
-        """Delete a run's folder."""
+        """Delete a run's folder, in the background: gigabytes take their time."""
         if self.follower is not None and self.follower.folder == folder:
             self.show_draft()
-        try:
-            folder.delete()
-        except RunFolderError as error:
-            self.tell(error)
-        self.runs.refresh()
+        run_in_background(self, lambda _task: folder.delete(), lambda _done: self.runs.refresh(), self.tell)
 
     def tell(self, problem: Exception | Notice) -> None:
         """Tell the person of a problem: what happened, why, what to do."""

@@ -28,6 +28,7 @@ class Field(QWidget):
         self, bench: Workbench, option: Option, *, editor: Editor | None = None, with_help: bool | None = None
     ) -> None:
         super().__init__()
+        self.setProperty("option", option.name)  # by which F1 finds its help
         self.option = option
         self.editor = editor or editor_of(option)
         self._bench = bench

@@ -239,6 +239,7 @@ class DataPage(Page):
 def _field(name: str, placeholder: str) -> QLineEdit:
     option = find_option(name)
     field = QLineEdit(placeholderText=placeholder)
+    field.setProperty("option", name)
     field.setAccessibleName(option.title)
     field.setAccessibleDescription(option.help)
     field.setToolTip(option.help)
