@@ -123,8 +123,7 @@ def _work(places: Places, plan: Plan, reason: str, held: tuple[int, ...]) -> Non
     if training:
         packages.install_torch(places, choice, held)
     packages.install_project(places, held)
-    modules = ["numpy", "pyarrow", "pydantic_core", *([] if _absent_libraries() else ["PySide6.QtWidgets"])]
-    packages.check_imports(places, [*modules, "torch"] if training else modules)
+    packages.check_imports(places, _modules_to_try(training=training))
     stamp = health.Stamp(
         python=health.python_version(places.python),
         locks={name: health.lock_fingerprint(places, name) for name in _contained(sets)},
@@ -134,6 +133,13 @@ def _work(places: Places, plan: Plan, reason: str, held: tuple[int, ...]) -> Non
     )
     health.write_stamp(places.stamp, stamp)
     say("The environment is ready.\n")
+
+
+def _modules_to_try(*, training: bool) -> list[str]:
+    modules = ["numpy", "pyarrow", "pydantic", "rich"]
+    if not _absent_libraries():
+        modules += ["PySide6.QtWidgets", "pyqtgraph"]
+    return [*modules, "torch", "transformers.trainer", "peft", "datasets"] if training else modules
 
 
 def _order(name: str) -> int:
