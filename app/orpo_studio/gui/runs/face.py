@@ -34,8 +34,8 @@ STATES = {
     "failed": StateFace("✕", "failed", "failure"),
     "lost": StateFace("▲", "lost", "attention"),
 }
-UNREADABLE = StateFace("✕", "cannot be opened", "failure")
-NEWER = StateFace("▲", "from a newer version", "attention")
+UNREADABLE = StateFace("✕", "unreadable", "failure")
+NEWER = StateFace("▲", "newer version", "attention")
 LIVE = frozenset({"launching", "running", "stopping"})
 
 

@@ -24,8 +24,9 @@ class Column:
     text: Callable[[RunSummary], str]
     key: Callable[[RunSummary], Any]
     is_number: bool = False
+    hint: str = ""
     is_name: bool = False
-    """Names are as long as people make them: such columns share what room is left."""
+    """Names are as long as people make them: such columns are cut to the room there is."""
 
 
 def _lambda(summary: RunSummary) -> float:
@@ -70,7 +71,13 @@ COLUMNS = (
     Column("Data", _data, _data, is_name=True),
     Column("Steps", _steps, lambda s: s.fold.latest.step, is_number=True),
     Column("Loss", lambda s: _shown(_loss(s), words.figure), lambda s: _below_all(_loss(s)), is_number=True),
-    Column("Held-out accuracy", face.gain, lambda s: _below_all(face.accuracy(s, "after")), is_number=True),
+    Column(
+        "Accuracy",
+        face.gain,
+        lambda s: _below_all(face.accuracy(s, "after")),
+        is_number=True,
+        hint="Share of held-out pairs whose chosen answer is preferred, before and after training",
+    ),
     Column("Made", lambda s: _made(s.folder.id), lambda s: s.folder.id),
 )
 
@@ -138,6 +145,8 @@ class RunsModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[section].title
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return COLUMNS[section].hint
         return _alignment(COLUMNS[section]) if role == Qt.ItemDataRole.TextAlignmentRole else None
 
     def _update(self) -> None:

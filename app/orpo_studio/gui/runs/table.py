@@ -75,8 +75,10 @@ class RunsPage(Page):
         head.setMinimumSectionSize(em(3.5))
         head.setResizeContentsPrecision(100)  # rows looked at; more would cost time with many runs
         for column, shown in enumerate(COLUMNS):
-            mode = QHeaderView.ResizeMode.Stretch if shown.is_name else QHeaderView.ResizeMode.ResizeToContents
+            mode = QHeaderView.ResizeMode.Interactive if shown.is_name else QHeaderView.ResizeMode.ResizeToContents
             head.setSectionResizeMode(column, mode)
+            head.resizeSection(column, em(6.5))
+        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         table.setSortingEnabled(True)
         table.sortByColumn(len(COLUMNS) - 1, Qt.SortOrder.DescendingOrder)
         return table

@@ -1,7 +1,8 @@
 """The Train page."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedLayout, QStyle, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
 from orpo_studio.events import AnyEvent, JobEnded, JobStarted, Problem, RunLaunched
 from orpo_studio.gui.follower import RunFollower
@@ -67,11 +68,9 @@ class TrainPage(Page):
         layout = QVBoxLayout(run)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(em(1))
-        beside_bar = QHBoxLayout()
-        bar_width = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
-        beside_bar.setContentsMargins(0, 0, em(0.5) + bar_width, 0)
-        beside_bar.addWidget(self.progress)
-        layout.addLayout(beside_bar)
+        self._beside_bar = QHBoxLayout()
+        self._beside_bar.addWidget(self.progress)
+        layout.addLayout(self._beside_bar)
         layout.addWidget(self.scroll_area, 1)
         before = QScrollArea(widgetResizable=True)
         before.setFrameShape(QFrame.Shape.NoFrame)
@@ -82,6 +81,12 @@ class TrainPage(Page):
         self._stack.addWidget(before)
         self._stack.addWidget(run)
         self.body.addLayout(self._stack, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Let the strip end where the cards under it end, beside the scroll bar."""
+        super().resizeEvent(event)
+        bar = self.scroll_area.verticalScrollBar().sizeHint().width()
+        self._beside_bar.setContentsMargins(0, 0, em(0.5) + bar, 0)
 
     def _show_subject(self) -> None:
         follower = self.bench.follower

@@ -9,6 +9,7 @@ from orpo_studio.events import (
     AnyEvent,
     CheckpointSaved,
     EvaluationMetrics,
+    RunLaunched,
     RunState,
     SampleAnswer,
     Stage,
@@ -50,6 +51,7 @@ class ProgressStrip(QFrame):
         """Show another run."""
         self._follower = follower
         self._stage: Stage | None = None
+        self._launched = 0.0
         self._asked_sample = self._asked_checkpoint = False
         self._tick.stop()
         if follower is not None:
@@ -59,7 +61,9 @@ class ProgressStrip(QFrame):
     def take(self, events: list[AnyEvent]) -> None:
         """See what was asked for come true, and which stage is under way: the next figures end it."""
         for event in events:
-            if isinstance(event, Stage):
+            if isinstance(event, RunLaunched):
+                self._launched = event.time
+            elif isinstance(event, Stage):
                 self._stage = event
             elif isinstance(event, TrainMetrics | TrainingStarted | EvaluationMetrics | CheckpointSaved):
                 self._stage = None
@@ -120,7 +124,8 @@ class ProgressStrip(QFrame):
         self.figures["step"].show_text(f"{words.count(latest.step)} / {words.count(total)}" if total else "–")
         epochs = fold.training.epochs if fold.training else 0.0
         self.figures["epoch"].show_text(f"{latest.epoch:.2f} / {epochs:.4g}" if epochs else "–")
-        self.figures["elapsed"].show_text(words.duration(_elapsed(state, fold)) if fold.first_time else "–")
+        until = fold.ended.time if fold.ended else time.time()
+        self.figures["elapsed"].show_text(words.duration(until - self._launched) if self._launched else "–")
         remaining = fold.remaining_seconds() if state in LIVE else None
         self.figures["remaining"].show_text("–" if remaining is None else words.duration(remaining))
         self.figures["remaining"].setVisible(state in LIVE)
@@ -194,8 +199,3 @@ def _stage_words(stage: Stage | None) -> str:
         return stage.title
     unit = f" {stage.unit}" if stage.unit else ""
     return f"{stage.title}: {words.count(stage.done)} of {words.count(stage.total)}{unit}"
-
-
-def _elapsed(state: str, fold: RunState) -> float:
-    """Return the time since the run was first launched; of a run that has ended, until its last event."""
-    return (time.time() if state in LIVE else fold.last_time) - fold.first_time
