@@ -60,8 +60,8 @@ def examine(workspace: Path) -> list[Finding]:
     return [
         Finding("ORPO Studio", f"{__version__}, Python {platform.python_version()}, {platform.platform()}"),
         *gpu_findings(gpus),
-        training_finding(_probe(training_python(), _TRAINING_PROBE, *TRAINING_PACKAGES), has_gpu=bool(gpus)),
-        window_finding(_probe(sys.executable, _WINDOW_PROBE)),
+        training_finding(probe(training_python(), _TRAINING_PROBE, *TRAINING_PACKAGES), has_gpu=bool(gpus)),
+        window_finding(probe(sys.executable, _WINDOW_PROBE)),
         screen_finding(),
         processor_finding(),
         memory_finding(psutil.virtual_memory().total, psutil.virtual_memory().available),
@@ -205,7 +205,8 @@ class Probe:
     reason: str = ""
 
 
-def _probe(python: str, program: str, *arguments: str) -> Probe:
+def probe(python: str, program: str, *arguments: str) -> Probe:
+    """Run a short program in another process and read the JSON object it prints."""
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     try:
         done = subprocess.run(

@@ -1,6 +1,7 @@
 """The entry of the terminal: reads the command line, does the command, tells the outcome."""
 
 import argparse
+import errno
 import os
 import sys
 import traceback
@@ -61,6 +62,9 @@ def in_words(error: Exception) -> CommandError:
         return CommandError(ErrorWords("bad-specification", "The settings cannot be used.", str(error)))
     if isinstance(error, OptionError):
         return CommandError(ErrorWords("bad-option", str(error), hint="See: orpo-studio train --help"), exit_code=2)
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        hint = "Make room on it, then do it again. What was complete is kept."
+        return CommandError(ErrorWords("disk-full", "The disk is full.", f"{error}.", hint))
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return CommandError(
