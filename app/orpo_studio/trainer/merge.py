@@ -26,6 +26,9 @@ _WORTH_A_WARNING = 1e-3
 _BROKEN = 5e-2
 """Mean KL in nats per token: bf16 rounding gives about 1e-6 to 1e-5; from here on it is another model."""
 
+_OTHER_ANSWERS = 0.1
+"""Mean KL in nats per token from which answers differ in plain sight: small models lose this much to 4 bits."""
+
 _CPU = torch.device("cpu")
 
 
@@ -74,6 +77,7 @@ def export_merged(context: JobContext, card: ModelCard, target: Path) -> dict[st
         context.say(Stage(name="compare", title="Compare with the model as it was trained"))
         trained = load_trained(spec, card, context.folder.adapter)
         as_trained = compare(collect_logits(trained, sequences), again)
+        _tell_distance(context, as_trained)
         proof["mean_kl_as_trained"] = as_trained.mean_kl
         proof["next_token_agreement_as_trained"] = as_trained.next_token_agreement
     return proof
@@ -145,5 +149,19 @@ def _judge(context: JobContext, agreement: Agreement) -> None:
                 title="The merged model differs a little from base and adapter.",
                 detail=f"Mean KL divergence {agreement.mean_kl:.3g} nats per token on held-out pairs.",
                 hint="A finer precision of the merged model, such as float32, brings it closer.",
+            )
+        )
+
+
+def _tell_distance(context: JobContext, as_trained: Agreement) -> None:
+    if as_trained.mean_kl > _OTHER_ANSWERS:
+        context.say(
+            Problem(
+                severity="warning",
+                code="quantized-base-differs",
+                title="The merged model answers differently than the quantized model did in training.",
+                detail=f"Mean KL divergence {as_trained.mean_kl:.2g} nats per token on held-out pairs. The adapter was "
+                "trained beside a quantized base and is merged into the base in full precision.",
+                hint="Compare its answers before you ship it. Training without quantization avoids the difference.",
             )
         )
