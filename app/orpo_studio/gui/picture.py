@@ -48,10 +48,13 @@ def draw(folder: RunFolder, target: Path) -> None:
     board.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
     board.show()
     app.processEvents()
-    for chart in board.charts.values():
-        chart.clearFocus()
-        chart.refresh()
-    app.processEvents()
+    for _round in range(2):  # the first shows which figures there are, and so how much room the cards need
+        for chart in board.charts.values():
+            chart.clearFocus()
+            chart.refresh()
+        app.processEvents()
+        board.resize(WIDTH, max(HEIGHT, board.minimumSizeHint().height()))
+        app.processEvents()
     save_image(picture(board), target)
     board.close()
 

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
-from orpo_studio.events import AnyEvent, JobEnded, JobStarted, Problem, RunLaunched
+from orpo_studio.events import AnyEvent, JobEnded, JobStarted, Problem, RunLaunched, SampleAnswer
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.notice import Notice, notice_of
 from orpo_studio.gui.notices import NoticeCard
@@ -112,7 +112,6 @@ class TrainPage(Page):
 
     def _take(self, events: list[AnyEvent]) -> None:
         self.curves.take(events)
-        self.samples.take(events)
         self.progress.take(events)
         for event in events:
             if isinstance(event, JobStarted | JobEnded):
@@ -120,6 +119,8 @@ class TrainPage(Page):
             elif isinstance(event, RunLaunched):
                 self._warnings.clear()
                 self._clear_cards()
+            elif isinstance(event, SampleAnswer) and not self._is_job:
+                self.samples.take(event)
             elif isinstance(event, Problem) and event.severity == "warning" and not self._is_job:
                 self._warn(event)
 

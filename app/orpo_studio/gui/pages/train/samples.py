@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from orpo_studio.events import AnyEvent, SampleAnswer
+from orpo_studio.events import SampleAnswer
 from orpo_studio.gui import words
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
@@ -136,11 +136,9 @@ class SamplesCard(QFrame):
         self.ask.clear()
         self._refresh()
 
-    def take(self, events: list[AnyEvent]) -> None:
-        """Add the answers among the events."""
-        for event in events:
-            if isinstance(event, SampleAnswer):
-                self.model.take(event)
+    def take(self, answer: SampleAnswer) -> None:
+        """Add an answer."""
+        self.model.take(answer)
 
     def allow_asking(self, *, allowed: bool) -> None:
         """Say whether a trainer is there to answer."""
