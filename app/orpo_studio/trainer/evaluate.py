@@ -28,6 +28,8 @@ RESULT = "result.json"
 def evaluate(context: JobContext) -> None:
     """Measure base and tuned model, answer the prompts asked for, and write ``evaluation/result.json``.
 
+    A request with ``measure`` false only has the prompts answered, and leaves the figures as they are.
+
     Raises:
         TrainerProblem: the run is not trained, or a part cannot be loaded.
         StopNow: a stop was wanted.
@@ -36,12 +38,13 @@ def evaluate(context: JobContext) -> None:
     request = read_request(context, Job.EVALUATE)
     card = read_card(context.spec)
     count = int(request.get("pairs") or context.spec.evaluate.pairs)
+    measure = request.get("measure") is not False
     context.say(Stage(name="load_model", title="Load the model"))
     if context.spec.recipe.adapter == "full":
         # Two whole models: one after the other, so that memory holds one.
         held_out = _held_out(context, _load_base(context.spec, card), count)
         prompts = _prompts(request, held_out)
-        before, base_answers = _one_side(held_out, prompts, "base")
+        before, base_answers = _one_side(held_out, prompts, "base", measure=measure)
         del held_out
         gc.collect()
         held_out = _held_out(context, load_trained(context.spec, card, context.folder.adapter), count)
@@ -49,9 +52,10 @@ def evaluate(context: JobContext) -> None:
         held_out = _held_out(context, load_trained(context.spec, card, context.folder.adapter), count)
         prompts = _prompts(request, held_out)
         with held_out.loaded.base():
-            before, base_answers = _one_side(held_out, prompts, "base")
-    after, tuned_answers = _one_side(held_out, prompts, "tuned")
-    _finish(context, held_out, before, after, list(zip(prompts, base_answers, tuned_answers, strict=True)))
+            before, base_answers = _one_side(held_out, prompts, "base", measure=measure)
+    after, tuned_answers = _one_side(held_out, prompts, "tuned", measure=measure)
+    if measure:
+        _finish(context, held_out, before, after, list(zip(prompts, base_answers, tuned_answers, strict=True)))
 
 
 def _load_base(spec: RunSpec, card: ModelCard) -> Loaded:
@@ -81,9 +85,11 @@ def _prompts(request: dict[str, Any], held_out: HeldOut) -> list[list[Message]]:
     return prompts or [pair.prompt for pair in held_out.texts[: held_out.context.spec.evaluate.samples]]
 
 
-def _one_side(held_out: HeldOut, prompts: list[list[Message]], source: Any) -> tuple[list[PairMeasure], list[str]]:
+def _one_side(
+    held_out: HeldOut, prompts: list[list[Message]], source: Any, *, measure: bool
+) -> tuple[list[PairMeasure], list[str]]:
     step = held_out.context.state.latest.step
-    measures = held_out.measure("before" if source == "base" else "after")
+    measures = held_out.measure("before" if source == "base" else "after") if measure else []
     return measures, held_out.sample(prompts, step=step, source=source)
 
 

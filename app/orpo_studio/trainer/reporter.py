@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from orpo_studio.config.plan import Plan
 from orpo_studio.events import StopRequested, TrainMetrics
 from orpo_studio.runs import pending, take
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.orpo import StudioOrpoTrainer
-from orpo_studio.trainer.plan import Plan
 
 _GIB = 1024**3
 

@@ -2,6 +2,7 @@
 
 import contextlib
 
+from orpo_studio.config.plan import Plan, make_plan
 from orpo_studio.data.pair import Message
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.events import (
@@ -25,7 +26,7 @@ from orpo_studio.trainer.load import Loaded, read_card
 from orpo_studio.trainer.loss_path import choose_path
 from orpo_studio.trainer.orpo import NonFiniteError, StudioOrpoTrainer
 from orpo_studio.trainer.pairs import prepare_pairs, read_held_out, read_training
-from orpo_studio.trainer.plan import Plan, make_plan, trl_config
+from orpo_studio.trainer.plan import trl_config
 from orpo_studio.trainer.problems import StopNow, TrainerProblem
 from orpo_studio.trainer.reporter import Clock, Reporter
 from orpo_studio.trainer.result import has_result, save_result
@@ -172,10 +173,10 @@ class _Training:
             self._trainer.load_weights(self._resume)  # ended between the last step and the saved result
         else:
             self._steps(first)
-        if self._reporter.stopped:
-            return "stopped"
         context.say(Stage(name="save", title="Save the result"))
         save_result(self._loaded, context.folder.adapter)
+        if self._reporter.stopped:  # what was learned so far can be asked and exported; the checkpoint goes on
+            return "stopped"
         self._held_out.evaluate("after", step=plan.total_steps, epoch=plan.epochs, seconds=self._clock.seconds())
         return "completed"
 

@@ -201,7 +201,7 @@ class EvaluatePage(Page):
     # --- doing
 
     def _ask(self) -> None:
-        self.bench.run_job(Job.EVALUATE, prompts=[self.question.toPlainText().strip()], pairs=0)
+        self.bench.run_job(Job.EVALUATE, prompts=[self.question.toPlainText().strip()], measure=False)
         self._show_buttons()
 
     def _measure(self) -> None:
