@@ -17,7 +17,6 @@ from orpo_studio.events import (
     AnyEvent,
     CheckpointSaved,
     EvaluationMetrics,
-    ExportFinished,
     Machine,
     PathChosen,
     Problem,
@@ -76,8 +75,6 @@ def happening(event: AnyEvent) -> str | None:
             return f"{moment[event.moment]}, {event.pairs} held-out pairs: {', '.join(parts)}"
         case CheckpointSaved():
             return f"Checkpoint at step {event.step}"
-        case ExportFinished():
-            return f"Exported: {event.folder}"
     return None
 
 
@@ -90,7 +87,7 @@ def metrics_line(state: RunState) -> str:
 def remaining(state: RunState) -> str:
     """Return the remaining time in words, or nothing while it is not known."""
     seconds = state.remaining_seconds()
-    return "" if seconds is None else f"{duration(seconds)} left"
+    return f"{duration(seconds)} left" if seconds else ""
 
 
 class PlainProgress:

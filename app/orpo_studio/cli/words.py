@@ -60,10 +60,10 @@ def duration(seconds: float) -> str:
 
 
 def figure(value: float) -> str:
-    """Write a measured value with four significant digits; NaN and infinity by name."""
+    """Write a measured value with four significant digits, a count in full; NaN and infinity by name."""
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "NaN")
-    return f"{value:.4g}"
+    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
 
 
 def percent(share: float) -> str:
