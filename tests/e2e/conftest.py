@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QThreadPool
 from pytestqt.qtbot import QtBot
 
 from orpo_studio import paths
 from orpo_studio.gui.app import make_window
+from orpo_studio.gui.background import wait_for_background
 from orpo_studio.gui.window import MainWindow
 
 
@@ -36,6 +36,6 @@ def window(qtbot: QtBot, workspace: Path, tmp_path: Path) -> Iterator[MainWindow
     qtbot.waitExposed(made)
     yield made
     made.bench.close()
-    assert QThreadPool.globalInstance().waitForDone(20_000)
+    assert wait_for_background(20)
     made.hide()
     made.deleteLater()

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QThreadPool
 from pytestqt.qtbot import QtBot
 
 from helpers.model_folder import write_model
 from orpo_studio import paths
+from orpo_studio.gui.background import wait_for_background
 from orpo_studio.gui.preferences import Preferences
 from orpo_studio.gui.theme import install_theme
 from orpo_studio.gui.workbench import Workbench
@@ -32,7 +32,7 @@ def bench(qtbot: QtBot, qapp: object, tmp_path: Path) -> Iterator[Workbench]:
     made = Workbench(tmp_path / "workspace", Preferences())
     yield made
     made.close()
-    assert QThreadPool.globalInstance().waitForDone(10_000)
+    assert wait_for_background(10)
     made.deleteLater()
 
 

@@ -3,16 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from orpo_studio import __version__
-from orpo_studio.gui.help import HelpWindow
 from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.steps import STEPS
 from orpo_studio.gui.theme import theme
 from orpo_studio.gui.workbench import Workbench
+
+if TYPE_CHECKING:
+    from orpo_studio.gui.help import HelpWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Actions:
 
     def help(self) -> None:
         """Open help: of the focused field where there is one, of the program otherwise."""
+        from orpo_studio.gui.help import HelpWindow
+
         if self._help is None:
             self._help = HelpWindow(self._window)
         option = _focused_option(self._window)

@@ -12,11 +12,15 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from orpo_studio import paths
+from orpo_studio.gui.background import wait_for_background
 from orpo_studio.gui.notice import Notice, notice_of
 from orpo_studio.gui.preferences import Preferences, load_preferences
 from orpo_studio.gui.theme import install_theme
 from orpo_studio.gui.window import MainWindow
 from orpo_studio.gui.workbench import Workbench
+
+LAST_WORDS_S = 5.0
+"""Cancelled work in the background is given this long to end before the process does."""
 
 
 class _Faults(QObject):
@@ -70,7 +74,9 @@ def main(argv: list[str] | None = None, workspace: Path | None = None) -> int:
     faults.raised.connect(lambda error: window.bench.tell(notice_of(error)))
     faults.install()
     window.show()
-    return app.exec()
+    code = app.exec()
+    wait_for_background(LAST_WORDS_S)
+    return code
 
 
 def application() -> QApplication:

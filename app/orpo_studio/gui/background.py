@@ -1,16 +1,22 @@
 """One idiom for work that must not hold the event loop.
 
-``run_in_background(owner, work, done, failed)``: ``work`` runs in a thread of Qt's pool and must not touch a widget;
-``done`` or ``failed`` is called back on the owner's thread, and never after the owner is gone.
+``run_in_background(owner, work, done, failed)``: ``work`` runs in a thread and must not touch a widget; ``done`` or
+``failed`` is called back on the main thread, and never after the owner is gone.
+
+Threads are Python's own and everything crosses over through one object that is never deleted: a ``QRunnable`` or a
+signal's sender that one thread deletes while another uses it ends the process.
 """
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
-from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal, Slot
+import shiboken6
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 Result = TypeVar("Result")
+_WORKERS = 4
 
 
 class Cancelled(Exception):  # noqa: N818 - an answer to a wish, not an error
@@ -32,27 +38,54 @@ class Task:
         return self._cancelled.is_set()
 
 
-class _Bridge(QObject):
-    """Carries results across threads by a queued signal; a child of the owner, so it dies with it."""
+class _Crossing(QObject):
+    """Lives in the main thread for the whole life of the process; what arrives is called there, in order."""
 
-    finished = Signal(object, object)
+    arrived = Signal(object)
 
-
-class _Work(QRunnable, Generic[Result]):
-    def __init__(self, work: Callable[[Task], Result], task: Task, bridge: _Bridge) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._work, self._task, self._bridge = work, task, bridge
+        self.arrived.connect(self._call, Qt.ConnectionType.QueuedConnection)
 
-    @Slot()
-    def run(self) -> None:
-        try:
-            result, error = self._work(self._task), None
-        except Exception as caught:  # noqa: BLE001 - a thread's boundary: the owner decides what it means
-            result, error = None, caught
-        try:
-            self._bridge.finished.emit(result, error)
-        except RuntimeError:  # the owner was deleted meanwhile, and the bridge with it
-            return
+    @Slot(object)
+    def _call(self, call: Callable[[], None]) -> None:
+        call()
+
+
+class _Background:
+    """The threads, and the way back from them."""
+
+    def __init__(self) -> None:
+        self.crossing = _Crossing()
+        self._executor = ThreadPoolExecutor(_WORKERS, thread_name_prefix="background")
+        self._pending: set[Future[None]] = set()
+
+    def submit(self, work: Callable[[], None]) -> None:
+        future = self._executor.submit(work)
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+
+    def wait(self, seconds: float) -> bool:
+        return not wait(set(self._pending), seconds).not_done
+
+
+_background: list[_Background] = []
+
+
+def _the_background() -> _Background:
+    if not _background:
+        _background.append(_Background())
+    return _background[0]
+
+
+def on_main_thread(owner: QObject, call: Callable[..., object], *arguments: object) -> None:
+    """Call something on the main thread, from any thread, unless the owner is gone by then."""
+
+    def arrive() -> None:
+        if shiboken6.isValid(owner):
+            call(*arguments)
+
+    _the_background().crossing.arrived.emit(arrive)
 
 
 def run_in_background(
@@ -61,19 +94,29 @@ def run_in_background(
     done: Callable[[Result], None],
     failed: Callable[[Exception], None],
 ) -> Task:
-    """Run ``work`` in a thread and bring its result, or what it raised, back to the owner's thread."""
+    """Run ``work`` in a thread and bring its result, or what it raised, back to the main thread."""
     task = Task()
-    bridge = _Bridge(owner)
 
-    def deliver(result: object, error: object) -> None:
-        bridge.deleteLater()
-        if task.is_cancelled() or isinstance(error, Cancelled):
+    def deliver(call: Callable[..., None], value: object) -> None:
+        if not task.is_cancelled():
+            call(value)
+
+    def run() -> None:
+        if task.is_cancelled():
             return
-        if isinstance(error, Exception):
-            failed(error)
+        try:
+            result = work(task)
+        except Cancelled:
+            return
+        except Exception as error:  # noqa: BLE001 - a thread's boundary: the owner decides what it means
+            on_main_thread(owner, deliver, failed, error)
         else:
-            done(result)  # type: ignore[arg-type] # a signal carries plain objects
+            on_main_thread(owner, deliver, done, result)
 
-    bridge.finished.connect(deliver, Qt.ConnectionType.QueuedConnection)
-    QThreadPool.globalInstance().start(_Work(work, task, bridge))
+    _the_background().submit(run)
     return task
+
+
+def wait_for_background(seconds: float) -> bool:
+    """Wait until no work is under way. Returns False when some still is; its results may not have arrived yet."""
+    return _the_background().wait(seconds)

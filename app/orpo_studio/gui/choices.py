@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from orpo_studio import paths
 from orpo_studio.config import DEMO, Issue, RunSpec
-from orpo_studio.gui.background import Cancelled, Task, run_in_background
+from orpo_studio.gui.background import Cancelled, Task, on_main_thread, run_in_background
 from orpo_studio.gui.notice import notice_of
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class DataChoice(QObject):
                     held_out=split,
                     seed=seed,
                     cache=paths.cache_folder() / "data",
-                    progress=self.progressed.emit,
+                    progress=lambda share: on_main_thread(self, self.progressed.emit, share),
                     cancel=task.is_cancelled,
                 )
             except ConversionCancelled:

@@ -4,28 +4,19 @@ import base64
 
 from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMessageBox, QVBoxLayout, QWidget
 
 from orpo_studio.gui.actions import Actions
 from orpo_studio.gui.foot import Foot
 from orpo_studio.gui.header import Header
 from orpo_studio.gui.notices import NoticeStrip
-from orpo_studio.gui.pages.data import DataPage
-from orpo_studio.gui.pages.evaluate import EvaluatePage
-from orpo_studio.gui.pages.model import ModelPage
+from orpo_studio.gui.page_stack import PageStack
 from orpo_studio.gui.pages.page import Page
-from orpo_studio.gui.pages.recipe import RecipePage
-from orpo_studio.gui.pages.ship import ShipPage
-from orpo_studio.gui.pages.train import TrainPage
 from orpo_studio.gui.palette import Palette
 from orpo_studio.gui.rail import Rail
 from orpo_studio.gui.runs.rail_list import RunListView
-from orpo_studio.gui.runs.table import RunsPage
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.workbench import Workbench
-
-PAGES: tuple[type[Page], ...] = (ModelPage, DataPage, RecipePage, TrainPage, EvaluatePage, ShipPage, RunsPage)
-"""The six steps, and the table of runs."""
 
 
 class MainWindow(QMainWindow):
@@ -37,10 +28,8 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("ORPO Studio")
         self.setAcceptDrops(True)
         self.resize(em(80), em(52))
-        self.pages = {page.step: page(bench) for page in PAGES}
-        self.stack = QStackedWidget()
-        for page in self.pages.values():
-            self.stack.addWidget(page)
+        self.stack = PageStack(bench)
+        self.pages = self.stack.pages
         self.runs = RunListView(bench)
         self.rail = Rail(bench, self.runs)
         self.header = Header(bench)
@@ -55,13 +44,13 @@ class MainWindow(QMainWindow):
 
     def show_page(self, key: str) -> None:
         """Show the page of a step."""
-        self.stack.setCurrentWidget(self.pages[key])
+        self.stack.show_page(key)
         self.rail.select(key)
 
     @property
     def current_page(self) -> str:
         """The step of the page that is shown."""
-        return next(key for key, page in self.pages.items() if page is self.stack.currentWidget())
+        return self.stack.current
 
     def show_option(self, name: str) -> None:
         """Show the page of an option and focus its field."""
@@ -122,10 +111,8 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         bench = self.bench
         self.rail.step_chosen.connect(self.show_page)
-        self.runs.all_wanted.connect(lambda: self.show_page(RunsPage.step))
-        for page in self.pages.values():
-            page.step_wanted.connect(self.show_page)
-            page.option_wanted.connect(self.show_option)
+        self.runs.all_wanted.connect(lambda: self.show_page("runs"))
+        self.stack.made.connect(self._on_page)
         self.foot.issue_chosen.connect(self.show_option)
         bench.noticed.connect(self.notices.show_notice)
         bench.issues_changed.connect(self.refresh)
@@ -140,6 +127,10 @@ class MainWindow(QMainWindow):
         if self._palette is None:
             self._palette = Palette(self, self.actions_table.all)
         self._palette.open_fresh()
+
+    def _on_page(self, page: Page) -> None:
+        page.step_wanted.connect(self.show_page)
+        page.option_wanted.connect(self.show_option)
 
     def _on_subject(self) -> None:
         follower = self.bench.follower
