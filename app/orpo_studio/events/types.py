@@ -18,7 +18,10 @@ class Event(BaseModel):
         time: seconds since the epoch; given by the log.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings", protected_namespaces=())
+    # Schemas are built when first used: two dozen of them would hold the window's first paint up by 60 ms.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, ser_json_inf_nan="strings", protected_namespaces=(), defer_build=True
+    )
 
     seq: int = 0
     time: float = 0.0
@@ -243,7 +246,9 @@ KnownEvent = (
 )
 AnyEvent = KnownEvent | UnknownEvent
 
-_ADAPTER: TypeAdapter[KnownEvent] = TypeAdapter(Annotated[KnownEvent, Field(discriminator="type")])
+_ADAPTER: TypeAdapter[KnownEvent] = TypeAdapter(
+    Annotated[KnownEvent, Field(discriminator="type")], config=ConfigDict(defer_build=True)
+)
 
 
 def parse_event(line: bytes) -> AnyEvent | None:
