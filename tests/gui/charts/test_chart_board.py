@@ -130,11 +130,11 @@ def test_that_a_card_fills_the_board_and_escape_brings_the_others_back(board: Ch
     assert all(chart.isVisible() for chart in board.charts.values())
 
 
-def test_that_reset_forgets_the_run_and_keeps_the_choices(board: ChartBoard, qtbot: QtBot) -> None:
+def test_that_clearing_forgets_the_run_and_keeps_the_choices(board: ChartBoard, qtbot: QtBot) -> None:
     board.set_options(ViewOptions(smoothing=0.3))
     board.extend([*falling(100), *falling(3, "unknown")])
     settle(qtbot, board)
-    board.reset()
+    board.clear()
     settle(qtbot, board)
     assert "Other" not in board.charts
     assert board.charts["Loss"].header.tiles["loss"].reading.value == "–"

@@ -50,6 +50,11 @@ class _Axis(pg.AxisItem):
         self.enableAutoSIPrefix(False)
         self.setStyle(tickTextOffset=6, hideOverlappingLabels=False, autoReduceTextSpace=False)
 
+    def _updateLabel(self) -> None:
+        """Lay out no label: these axes have none, and every change of pen would typeset it again."""
+        self.picture = None
+        self.update()
+
     def set_theme(self, colors: ChartColors, font: QFont) -> None:
         """Take over text and grid colors."""
         self.setPen(pg.mkPen(colors.grid))

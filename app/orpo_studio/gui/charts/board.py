@@ -29,19 +29,27 @@ _CARD_WIDTH_EM = 23
 
 
 class ChartBoard(QWidget):
-    """All charts of one run. Feed it with `append` or `extend`; it draws one changed chart a tick."""
+    """All charts of one run. Feed it with `append` or `extend`; it draws one changed chart a tick.
+
+    A card takes up to a frame to make. Where that would hold up a window, begin without `cards` and add them one by
+    one, each in a turn of the event loop.
+    """
 
     options_changed = Signal(object)
     """The `ViewOptions` chosen by the person, worth remembering."""
     saved = Signal(str)
     failed = Signal(str, str)
+    card_added = Signal(object)
+    """The `Chart` that has just taken its place on the board."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, *, cards: Iterable[CardStyle] = CARDS, colors: ChartColors = LIGHT
+    ) -> None:
         super().__init__(parent)
         self.options = ViewOptions()
         self.charts: dict[str, Chart] = {}
         self.clock = RefreshClock(self)
-        self._colors = LIGHT
+        self._colors = colors
         self._expanded: Chart | None = None
         self._columns = 0
         self.controls = Controls(self)
@@ -57,23 +65,34 @@ class ChartBoard(QWidget):
         layout.addLayout(self._grid, 1)
         self._timeline = Timeline()
         self._home: dict[str, Chart] = {}
-        self.reset()
+        for card in cards:
+            self.add_card(card)
+        self._arrange()
 
     # Feeding
 
-    def reset(self) -> None:
-        """Forget everything, to show another run."""
-        for chart in self.charts.values():
-            chart.hide()
-            self.clock.forget(chart)
-            chart.deleteLater()
-        self._expanded = None
-        self._timeline = Timeline()
-        self._home = {}
-        self.charts = {}
-        for card in CARDS:
-            self._add_card(card)
+    def add_card(self, card: CardStyle) -> Chart:
+        """Make a chart and give it a place below the others."""
+        chart = self._make(card)
+        self.charts[card.title] = chart
         self._arrange()
+        self.card_added.emit(chart)
+        return chart
+
+    def clear(self) -> None:
+        """Forget all values, to show another run. What the person chose stays: options, curves, the card that fills."""
+        self._timeline = Timeline()
+        other = self.charts.pop(OTHER.title, None)
+        if other is not None:
+            self._home = {name: chart for name, chart in self._home.items() if chart is not other}
+            self._expanded = self._expanded if self._expanded is not other else None
+            self.clock.forget(other)
+            other.hide()
+            other.deleteLater()
+            self._arrange()
+        self.controls.follow.setVisible(False)
+        for chart in self.charts.values():
+            chart.clear(self._timeline)
 
     def append(
         self, name: str, value: float, *, step: float, epoch: float, seconds: float, kind: Kind = "training"
@@ -126,11 +145,16 @@ class ChartBoard(QWidget):
 
     # Inside
 
-    def _add_card(self, card: CardStyle) -> Chart:
+    def _make(self, card: CardStyle) -> Chart:
         chart = Chart(
-            card.title, card.lanes, timeline=self._timeline, clock=self.clock, empty_text=card.empty_text, parent=self
+            card.title,
+            card.lanes,
+            timeline=self._timeline,
+            clock=self.clock,
+            colors=self._colors,
+            empty_text=card.empty_text,
+            parent=self,
         )
-        chart.set_theme(self._colors)
         chart.set_options(self.options)
         for style in card.curves:
             chart.add_curve(style)
@@ -141,15 +165,13 @@ class ChartBoard(QWidget):
         chart.crosshair_moved.connect(lambda x: self._on_pointed(chart, x))
         chart.saved.connect(self.saved)
         chart.failed.connect(self.failed)
-        self.charts[card.title] = chart
         return chart
 
     def _chart_of(self, name: str) -> Chart:
         if name not in self._home:
             chart = self.charts.get(OTHER.title)
             if chart is None:
-                chart = self._add_card(OTHER)
-                self._arrange()
+                chart = self.add_card(OTHER)
             count = sum(home is chart for home in self._home.values())
             chart.add_lane(LaneStyle(name, name, signed=True))
             hue = OTHER_HUES[count % len(OTHER_HUES)]
@@ -192,7 +214,7 @@ class ChartBoard(QWidget):
             self._grid.setColumnStretch(index, 0)
             self._grid.setRowStretch(index, 0)
         shown = [self._expanded] if self._expanded else list(self.charts.values())
-        self._columns = columns = min(len(shown), self._columns_that_fit())
+        self._columns = columns = max(1, min(len(shown), self._columns_that_fit()))
         # The first card takes what would stay empty in the last row.
         spare = -len(shown) % columns
         for index, chart in enumerate(shown):

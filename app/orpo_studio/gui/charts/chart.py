@@ -63,10 +63,12 @@ class Chart(Card):
         *,
         timeline: Timeline | None = None,
         clock: RefreshClock | None = None,
+        colors: ChartColors = LIGHT,
         empty_text: str = "Curves appear with the first logged step.",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._colors = colors
         self.title = title
         self.options = ViewOptions()
         self.following = True
@@ -75,12 +77,12 @@ class Chart(Card):
         self._empty_text = empty_text
         self._marks: list[Mark] = []
         self._build(list(lanes))
-        self.set_theme(LIGHT)
+        self._take_over_colors()
 
     def _build(self, lanes: list[LaneStyle]) -> None:
         self.setAccessibleName(f"{self.title} chart")
         self.header = Header(self.title, self)
-        self.plot = Plot(lanes, self._timeline, self)
+        self.plot = Plot(lanes, self._timeline, self._colors, self)
         self.plot.setAccessibleName(f"{self.title} curves")
         self._empty = QLabel(self._empty_text, self.plot)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -155,17 +157,37 @@ class Chart(Card):
         self._marks.append(mark)
         self.clock.request(self)
 
+    def clear(self, timeline: Timeline | None = None) -> None:
+        """Forget all values and marks, and follow what comes next. Curves, and which of them are shown, stay.
+
+        Args:
+            timeline: the one that the next values refer to, where charts share it.
+        """
+        self._timeline = timeline if timeline is not None else Timeline()
+        self._marks = []
+        self.crosshair.place(None, reads=False)
+        self.crosshair.draw(self.options.axis, self._marks)
+        self.plot.forget(self._timeline)
+        for tile in self.header.tiles.values():
+            tile.set_reading(Reading())
+        self.following = True
+        self.header.follow.setVisible(False)
+        self.clock.request(self, soon=True)
+
     # Looking
 
     def set_theme(self, colors: ChartColors) -> None:
         """Draw in other colors."""
         super().set_theme(colors)
-        self.header.set_theme(colors)
         self.plot.set_theme(colors)
-        self.crosshair.set_theme(colors)
-        self._empty.setStyleSheet(f"color: {colors.muted}; background: transparent;")
-        self.header.title.setStyleSheet(f"color: {colors.text}; background: transparent;")
+        self._take_over_colors()
         self.clock.request(self)
+
+    def _take_over_colors(self) -> None:
+        self.header.set_theme(self._colors)
+        self.crosshair.set_theme(self._colors)
+        self._empty.setStyleSheet(f"color: {self._colors.muted}; background: transparent;")
+        self.header.title.setStyleSheet(f"color: {self._colors.text}; background: transparent;")
 
     def set_options(self, options: ViewOptions) -> None:
         """Choose x axis, smoothing, scale and clipping."""
@@ -216,21 +238,25 @@ class Chart(Card):
         self.plot.ci.setVisible(not nothing_shown)
 
     def _show_values(self) -> None:
+        rearranged = False
         for name, tile in self.header.tiles.items():
             series = self.plot.curve(name, "training").series
             held_out = self.plot.find(name, "evaluation")
-            if tile.style_.optional and tile.isHidden() and (len(series) or held_out):
-                tile.setVisible(True)
-                self.header.arrange()
+            evaluated = held_out.series.values if held_out is not None else series.values[:0]
+            if tile.style_.optional and tile.isHidden() == bool(len(series) or len(evaluated)):
+                tile.setVisible(tile.isHidden())
+                rearranged = True
             value = format_value(float(series.values[-1]), tile.style_.unit) if len(series) else "–"
             trend = series.trend() or 0.0
             tile.set_reading(
                 Reading(
                     value,
                     (trend > 0) - (trend < 0),
-                    format_value(float(held_out.series.values[-1]), tile.style_.unit) if held_out else "",
+                    format_value(float(evaluated[-1]), tile.style_.unit) if len(evaluated) else "",
                 )
             )
+        if rearranged:
+            self.header.arrange()
         words = [tile.accessibleName() for tile in self.header.tiles.values() if tile.isChecked()]
         description = self.crosshair.words or "; ".join(words)
         if description != self.accessibleDescription():
@@ -337,7 +363,7 @@ class Chart(Card):
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what arrived out of sight."""
         super().showEvent(event)
-        self.clock.request(self)
+        self.clock.request(self, soon=True)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Draw for the new width."""

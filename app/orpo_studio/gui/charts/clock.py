@@ -5,6 +5,7 @@ from typing import Protocol
 from PySide6.QtCore import QObject, QTimer
 
 _PERIOD_MS = 33
+_SOON_MS = 4
 
 
 class Refreshable(Protocol):
@@ -18,26 +19,31 @@ class Refreshable(Protocol):
 
 
 class RefreshClock(QObject):
-    """Calls `refresh` of the charts that asked for it, one a tick in the order of asking; stops when none did."""
+    """Calls `refresh` of the charts that asked for it, one a tick in the order of asking; stops when none did.
+
+    Charts that show something else than they should (another run, or nothing yet) ask to be drawn soon: these come
+    first, each in a turn of its own, without the pace that live values are held to.
+    """
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._waiting: dict[Refreshable, None] = {}
+        self._waiting: dict[Refreshable, bool] = {}
         self._timer = QTimer(self)
-        self._timer.setInterval(_PERIOD_MS)
+        self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._tick)
 
     @property
     def active(self) -> bool:
-        """Whether a tick is due."""
-        return self._timer.isActive()
+        """Whether a chart waits to be drawn."""
+        return bool(self._waiting)
 
-    def request(self, chart: Refreshable) -> None:
+    def request(self, chart: Refreshable, *, soon: bool = False) -> None:
         """Ask for a refresh. A chart out of sight is not drawn; it asks again when it is shown."""
-        if chart.isVisible():
-            self._waiting[chart] = None
-            if not self._timer.isActive():
-                self._timer.start()
+        if not chart.isVisible():
+            return
+        self._waiting[chart] = soon or self._waiting.get(chart, False)
+        if soon or not self._timer.isActive():
+            self._start()
 
     def forget(self, chart: Refreshable) -> None:
         """Drop a chart that is about to be deleted."""
@@ -45,9 +51,13 @@ class RefreshClock(QObject):
 
     def _tick(self) -> None:
         while self._waiting:
-            chart = next(iter(self._waiting))
+            chart = next((chart for chart, soon in self._waiting.items() if soon), next(iter(self._waiting)))
             del self._waiting[chart]
             if chart.isVisible():
                 chart.refresh()
-                return
-        self._timer.stop()
+                break
+        if self._waiting:
+            self._start()
+
+    def _start(self) -> None:
+        self._timer.start(_SOON_MS if any(self._waiting.values()) else _PERIOD_MS)

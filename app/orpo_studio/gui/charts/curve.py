@@ -1,6 +1,9 @@
 """One curve of a lane: its series, and the pyqtgraph items that draw it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import pyqtgraph as pg
@@ -12,9 +15,17 @@ from orpo_studio.gui.charts.series import Series
 from orpo_studio.gui.charts.style import LIGHT, ChartColors, CurveStyle, ViewOptions
 from orpo_studio.gui.charts.timeline import Floats
 
+Part = Literal["raw", "line", "symbols", "edge"]
 # Up to this many points a line may be two pixels wide and smooth (1 ms); a hundred times as many take over a second.
 FEW_POINTS = 240
 _DASHES = {"dashed": [4.0, 2.5], "dotted": [1.2, 2.2]}
+_PARTS: dict[Part, Callable[[], pg.GraphicsObject]] = {
+    "raw": pg.PlotCurveItem,
+    "line": partial(pg.PlotCurveItem, antialias=True),
+    "symbols": partial(pg.ScatterPlotItem, pxMode=True),
+    "edge": partial(pg.ScatterPlotItem, pxMode=True),
+}
+"""What a curve is drawn with, from back to front."""
 _EMPTY = np.empty(0)
 
 
@@ -60,16 +71,8 @@ class Curve:
         self.series = series
         self.shown = style.shown
         self._colors = LIGHT
-        self._raw = pg.PlotCurveItem()
-        self._line = pg.PlotCurveItem(antialias=True)
-        self._symbols = pg.ScatterPlotItem(pxMode=True)
-        self._edge = pg.ScatterPlotItem(pxMode=True)
-        height = 20 if style.kind == "evaluation" else 10
-        for offset, item in enumerate((self._raw, self._line, self._symbols, self._edge)):
-            item.setZValue(height + offset)
-            item.setVisible(False)
-            item.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
-            view.addItem(item, ignoreBounds=True)
+        self._view = view
+        self._items: dict[Part, pg.GraphicsObject] = {}
 
     def set_theme(self, colors: ChartColors) -> None:
         """Take over colors, with the next drawing."""
@@ -97,10 +100,11 @@ class Curve:
             smooth_y = np.log10(np.where(positive, smooth_y, np.nan))
         return Drawing(x, y, smooth_x, smooth_y, not_finite, not_positive)
 
-    def clear(self) -> None:
-        """Draw nothing."""
-        for item in (self._raw, self._line, self._symbols, self._edge):
-            item.setVisible(False)
+    def hide(self, *parts: Part) -> None:
+        """Draw nothing, or not these parts."""
+        for part in parts or tuple(self._items):
+            if part in self._items:
+                self._items[part].setVisible(False)
 
     def draw(self, drawing: Drawing, frame: Frame, *, clip: bool) -> None:
         """Show a drawing."""
@@ -108,17 +112,32 @@ class Curve:
         evaluation = self.style.kind == "evaluation"
         few = int(finite.sum()) <= FEW_POINTS
         if len(drawing.smooth_x) > 1:
-            _set_line(self._raw, drawing.x, drawing.y, self._faint_pen())
-            _set_line(self._line, drawing.smooth_x, drawing.smooth_y, self._pen(2))
+            self._set_line("raw", drawing.x, drawing.y, self._faint_pen())
+            self._set_line("line", drawing.smooth_x, drawing.smooth_y, self._pen(2))
         elif few:
-            self._raw.setVisible(False)
-            _set_line(self._line, drawing.x, drawing.y, self._pen(1 if evaluation else 2))
+            self.hide("raw")
+            self._set_line("line", drawing.x, drawing.y, self._pen(1 if evaluation else 2))
         else:
-            _set_line(self._raw, drawing.x, drawing.y, self._pen(1, dash=False))
-            self._line.setVisible(False)
+            self._set_line("raw", drawing.x, drawing.y, self._pen(1, dash=False))
+            self.hide("line")
         symbols = finite if evaluation and few else _alone(finite)
         self._set_symbols(drawing.x[symbols], drawing.y[symbols])
         self._set_edge(drawing, frame, clip)
+
+    def _item(self, part: Part) -> pg.GraphicsObject:
+        """Return an item to be shown, made when first needed: a board of empty curves is there at once."""
+        item = self._items.get(part)
+        if item is None:
+            item = self._items[part] = _PARTS[part]()
+            item.setZValue((20 if self.style.kind == "evaluation" else 10) + list(_PARTS).index(part))
+            item.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+            self._view.addItem(item, ignoreBounds=True)
+        item.setVisible(True)
+        return item
+
+    def _set_line(self, part: Part, x: Floats, y: Floats, pen: QPen) -> None:
+        gaps = bool(len(y)) and not np.isfinite(y).all()
+        self._item(part).setData(x, y, pen=pen, connect="finite" if gaps else "all", skipFiniteCheck=not gaps)
 
     def _pen(self, width: float, *, dash: bool = True) -> QPen:
         pen = QPen(QColor(self.color), width)
@@ -141,13 +160,13 @@ class Curve:
         return pen
 
     def _set_symbols(self, x: Floats, y: Floats) -> None:
-        self._symbols.setVisible(bool(len(x)))
         if not len(x):
+            self.hide("symbols")
             return
         evaluation = self.style.kind == "evaluation"
         outline = QPen(QColor(self._colors.panel), 1.5)
         outline.setCosmetic(True)
-        self._symbols.setData(
+        self._item("symbols").setData(
             x=x,
             y=y,
             symbol="d" if evaluation else "o",
@@ -176,15 +195,10 @@ class Curve:
                 {"pos": (at, y), "symbol": symbol, "brush": QColor(color), "pen": None, "size": 8}
                 for at in one_per_column(x, frame.x_from, frame.x_to, columns)
             ]
-        self._edge.setVisible(bool(spots))
         if spots:
-            self._edge.setData(spots)
-
-
-def _set_line(item: pg.PlotCurveItem, x: Floats, y: Floats, pen: QPen) -> None:
-    item.setVisible(True)
-    gaps = bool(len(y)) and not np.isfinite(y).all()
-    item.setData(x, y, pen=pen, connect="finite" if gaps else "all", skipFiniteCheck=not gaps)
+            self._item("edge").setData(spots)
+        else:
+            self.hide("edge")
 
 
 def _alone(finite: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

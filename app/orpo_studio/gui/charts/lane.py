@@ -1,5 +1,7 @@
 """One y axis with its curves, marks and crosshair line; the lanes of a chart stand above each other."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import HoverEvent, MouseClickEvent, MouseDragEvent
@@ -82,18 +84,8 @@ class Lane:
         self.curves: list[Curve] = []
         self.follows_y = True
         self.caption = pg.LabelItem(style.label, justify="left") if style.label else None
-        self._crosshair = pg.PlotCurveItem()
-        self._readings = pg.ScatterPlotItem(pxMode=True)
-        self._crosshair.setZValue(30)
-        self._readings.setZValue(31)
-        for item in (self._crosshair, self._readings):
-            self.view.addItem(item, ignoreBounds=True)
-        self._mark_lines: dict[str, pg.PlotCurveItem] = {}
-        self._mark_symbols = pg.ScatterPlotItem(pxMode=True)
-        self._mark_symbols.setZValue(5)
-        for item in (self._crosshair, self._readings, self._mark_symbols):
-            item.setVisible(False)
-        self.view.addItem(self._mark_symbols, ignoreBounds=True)
+        self._items: dict[str, pg.GraphicsObject] = {}
+        """Marks and crosshair, made when first needed."""
         self._colors = LIGHT
         self._log = False
 
@@ -115,9 +107,6 @@ class Lane:
         self.axis.set_theme(colors, font)
         if self.caption is not None:
             self.caption.setText(self.style.label, color=colors.muted, size=f"{QFontInfo(font).pixelSize()}px")
-        pen = QPen(QColor(colors.muted), 1)
-        pen.setCosmetic(True)
-        self._crosshair.setPen(pen)
         for curve in self.curves:
             curve.set_theme(colors)
 
@@ -141,7 +130,7 @@ class Lane:
         frame = Frame(x_from, x_to, y_from, y_to, width, height)
         for curve in self.curves:
             if curve not in shown:
-                curve.clear()
+                curve.hide()
         for curve, drawing in zip(shown, drawings, strict=True):
             curve.draw(drawing, frame, clip=options.clip and self.follows_y)
         self._draw_marks(marks, options, frame, symbols=first)
@@ -149,44 +138,66 @@ class Lane:
     def set_crosshair(self, x: float | None, readings: list[tuple[float, float, str]]) -> None:
         """Draw the line at x, and a dot on each value (x, y, color) read there."""
         if x is None:
-            self._crosshair.setVisible(False)
-            self._readings.setVisible(False)
+            self._hide("crosshair")
+            self._hide("readings")
             return
-        self._crosshair.setVisible(True)
-        self._readings.setVisible(True)
         y_from, y_to = self.view.viewRange()[1]
-        self._crosshair.setData([x, x], [y_from, y_to])
+        pen = QPen(QColor(self._colors.muted), 1)
+        pen.setCosmetic(True)
+        self._item("crosshair", pg.PlotCurveItem, 30).setData([x, x], [y_from, y_to], pen=pen)
         points = [(at, np.log10(y) if self._log else y, color) for at, y, color in readings if y > 0 or not self._log]
         outline = pg.mkPen(self._colors.panel, width=1.5)
-        self._readings.setData([{"pos": (at, y), "brush": QColor(c), "size": 9, "pen": outline} for at, y, c in points])
+        self._item("readings", pg.ScatterPlotItem, 31).setData(
+            [{"pos": (at, y), "brush": QColor(c), "size": 9, "pen": outline} for at, y, c in points]
+        )
+
+    def clear(self) -> None:
+        """Draw no curve and no mark, at once."""
+        for curve in self.curves:
+            curve.hide()
+        for name in self._items:
+            self._hide(name)
+
+    def _item(self, name: str, make: Callable[[], pg.GraphicsObject], height: int) -> pg.GraphicsObject:
+        """Return an item to be shown, made when first needed."""
+        item = self._items.get(name)
+        if item is None:
+            item = self._items[name] = make()
+            item.setZValue(height)
+            self.view.addItem(item, ignoreBounds=True)
+        item.setVisible(True)
+        return item
+
+    def _hide(self, name: str) -> None:
+        if name in self._items:
+            self._items[name].setVisible(False)
 
     def _draw_marks(self, marks: list[Mark], options: ViewOptions, frame: Frame, *, symbols: bool) -> None:
         visible = [mark for mark in marks if frame.x_from <= mark.at(options.axis) <= frame.x_to]
         kinds = {mark.kind for mark in visible}
-        for kind in kinds | self._mark_lines.keys():
-            line = self._mark_lines.get(kind)
-            if line is None:
-                line = self._mark_lines[kind] = pg.PlotCurveItem(connect="pairs")
-                line.setZValue(4)
-                self.view.addItem(line, ignoreBounds=True)
+        for kind, hue in _MARK_HUES.items():
+            if kind not in kinds:
+                self._hide(kind)
+                continue
             x = np.repeat([mark.at(options.axis) for mark in visible if mark.kind == kind], 2)
             y = np.tile([frame.y_from, frame.y_to], len(x) // 2)
-            color = QColor(self._colors.hue(_MARK_HUES[kind]))
+            color = QColor(self._colors.hue(hue))
             color.setAlphaF(0.45)
             pen = QPen(color, 1, Qt.PenStyle.DashLine if kind == "evaluation" else Qt.PenStyle.SolidLine)
             pen.setCosmetic(True)
-            line.setData(x, y, pen=pen, connect="pairs")
-        self._mark_symbols.setVisible(symbols and bool(visible))
-        if symbols and visible:
-            self._mark_symbols.setData(
-                [
-                    {
-                        "pos": (mark.at(options.axis), frame.edge(top=True)),
-                        "symbol": _MARK_SYMBOLS[mark.kind],
-                        "brush": QColor(self._colors.hue(_MARK_HUES[mark.kind])),
-                        "pen": None,
-                        "size": 7,
-                    }
-                    for mark in visible
-                ]
-            )
+            self._item(kind, pg.PlotCurveItem, 4).setData(x, y, pen=pen, connect="pairs")
+        if not symbols or not visible:
+            self._hide("symbols")
+            return
+        self._item("symbols", pg.ScatterPlotItem, 5).setData(
+            [
+                {
+                    "pos": (mark.at(options.axis), frame.edge(top=True)),
+                    "symbol": _MARK_SYMBOLS[mark.kind],
+                    "brush": QColor(self._colors.hue(_MARK_HUES[mark.kind])),
+                    "pen": None,
+                    "size": 7,
+                }
+                for mark in visible
+            ]
+        )

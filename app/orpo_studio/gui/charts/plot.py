@@ -25,7 +25,7 @@ class Plot(pg.GraphicsLayoutWidget):
     resized = Signal()
     """A lane has another size, so it needs another number of points."""
 
-    def __init__(self, lanes: list[LaneStyle], timeline: Timeline, parent: QWidget) -> None:
+    def __init__(self, lanes: list[LaneStyle], timeline: Timeline, colors: ChartColors, parent: QWidget) -> None:
         super().__init__(parent)
         self._timeline = timeline
         self._curves: dict[tuple[str, Kind], Curve] = {}
@@ -36,7 +36,10 @@ class Plot(pg.GraphicsLayoutWidget):
         self.lanes: dict[str, Lane] = {}
         self.x_axis = HorizontalAxis()
         self.x_axis.setHeight(24)
-        self._colors: ChartColors | None = None
+        self._colors = colors
+        self._font = self._caption_font()
+        self.setBackground(colors.panel)
+        self.x_axis.set_theme(colors, self._font)
         self._range = (0.0, 1.0)
         self._arranged: list[Lane] | None = None
         for style in lanes:
@@ -66,6 +69,15 @@ class Plot(pg.GraphicsLayoutWidget):
         """Add values of one curve at rows of the timeline."""
         self.curve(name, kind).series.extend(np.array(rows), np.array(values, dtype=np.float64))
 
+    def forget(self, timeline: Timeline) -> None:
+        """Forget all values, and draw none of them from now on; the next ones refer to this timeline."""
+        self._timeline = timeline
+        for lane in self.lanes.values():
+            lane.follows_y = True
+            lane.clear()
+            for curve in lane.curves:
+                curve.series = Series(timeline)
+
     def show_curve(self, name: str, shown: bool) -> None:
         """Show or hide a curve and its evaluation values."""
         for curve in self.curves:
@@ -80,13 +92,12 @@ class Plot(pg.GraphicsLayoutWidget):
     def add_lane(self, style: LaneStyle) -> Lane:
         """Add a lane at the foot."""
         lane = Lane(style)
+        lane.set_theme(self._colors, self._font)
         lane.view.panned.connect(lambda along_x, lane=lane: self._on_panned(lane, along_x))
         lane.view.sigResized.connect(lambda _: self.resized.emit())
         lane.view.hovered.connect(self.hovered)
         lane.view.menu_requested.connect(self.menu_requested)
         lane.view.setXRange(*self._range, padding=0)
-        if self._colors is not None:
-            lane.set_theme(self._colors, self._caption_font())
         self.lanes[style.name] = lane
         return lane
 
@@ -127,10 +138,10 @@ class Plot(pg.GraphicsLayoutWidget):
         """Take over colors."""
         self._colors = colors
         self.setBackground(colors.panel)
-        font = self._caption_font()
-        self.x_axis.set_theme(colors, font)
+        self._font = self._caption_font()
+        self.x_axis.set_theme(colors, self._font)
         for lane in self.lanes.values():
-            lane.set_theme(colors, font)
+            lane.set_theme(colors, self._font)
 
     def set_axis(self, axis: XAxis) -> None:
         """Say what x is."""

@@ -1,5 +1,6 @@
 """The chart board on the page: loaded after the first paint, so that its libraries do not hold the window up."""
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
@@ -14,13 +15,14 @@ from orpo_studio.gui.widgets.basic import label
 from orpo_studio.gui.workbench import Workbench
 
 if TYPE_CHECKING:
-    from orpo_studio.gui.charts import ChartBoard
+    from orpo_studio.gui.charts import Chart, ChartBoard
+    from orpo_studio.gui.charts.style import CardStyle
     from orpo_studio.gui.pages.train.feed import ChartFeed
 
 LOAD_AFTER_MS = 60
 """pyqtgraph is imported this long after the page was made: the window has painted by then."""
-_BATCH = 250
-"""Events drawn in one go: about 3,000 points, 5 ms."""
+_BATCH = 150
+"""Events taken in one go: about 2,000 points, 3 ms."""
 
 
 class Curves(QWidget):
@@ -29,7 +31,7 @@ class Curves(QWidget):
     def __init__(self, bench: Workbench, scroll: QScrollArea) -> None:
         super().__init__()
         self._bench, self._scroll = bench, scroll
-        self._waiting: list[AnyEvent] = []
+        self._waiting: deque[AnyEvent] = deque()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._placeholder = label("Preparing the charts…", "muted")
@@ -38,6 +40,7 @@ class Curves(QWidget):
         self._layout.addWidget(self._placeholder)
         self.board: ChartBoard | None = None
         self._feed: ChartFeed | None = None
+        self._cards: deque[CardStyle] = deque()
         self._is_drawn_on = False
         self._task: Task | None = None
         self._drain = QTimer(self, interval=0)
@@ -46,15 +49,14 @@ class Curves(QWidget):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the board is there and has drawn all it was given."""
-        return self._feed is not None and not self._waiting
+        """Whether the board is there, and has drawn all it was given as far as it can be seen."""
+        return self.board is not None and self._feed is not None and not self._waiting and not self.board.clock.active
 
     def reset(self) -> None:
         """Forget the run that was shown."""
         self._waiting.clear()
         if self._feed is not None and self._is_drawn_on:
             self._feed.reset()
-            self._give_room()
         self._is_drawn_on = False
 
     def take(self, events: list[AnyEvent]) -> None:
@@ -63,35 +65,52 @@ class Curves(QWidget):
         if self._feed is not None:
             self._drain.start()
 
+    # Making the board, one card a turn of the event loop
+
     def _load(self) -> None:
         if self._task is None:
             self._task = run_in_background(self, _import_charts, self._build, self._bench.tell)
 
     def _build(self, _done: None) -> None:
-        from orpo_studio.gui.charts import ChartBoard, ViewOptions
-        from orpo_studio.gui.pages.train.feed import ChartFeed
+        from orpo_studio.gui.charts import DARK, LIGHT, ChartBoard, ViewOptions
+        from orpo_studio.gui.charts.cards import CARDS
 
-        board = ChartBoard(self)
+        board = ChartBoard(self, cards=(), colors=DARK if theme().colors.scheme == "dark" else LIGHT)
+        board.card_added.connect(self._settle_in)
         preferences = self._bench.preferences
         board.set_options(ViewOptions(smoothing=preferences.smoothing))
         board.options_changed.connect(lambda options: setattr(preferences, "smoothing", options.smoothing))
         board.saved.connect(lambda path: self._bench.tell(Notice("info", "Saved.", path)))
         board.failed.connect(lambda title, why: self._bench.tell(Notice("error", title, why)))
         theme().changed.connect(self._paint_anew)
+        self.board = board
+        self._cards.extend(CARDS)
+        QTimer.singleShot(0, self, self._add_card)
+
+    def _add_card(self) -> None:
+        if self.board is None:
+            return
+        if self._cards:
+            self.board.add_card(self._cards.popleft())
+            QTimer.singleShot(0, self, self._add_card)
+            return
+        from orpo_studio.gui.pages.train.feed import ChartFeed
+
         self._placeholder.deleteLater()
-        self._layout.addWidget(board)
-        self.board, self._feed = board, ChartFeed(board)
-        self._paint_anew()
-        self._give_room()
+        self._layout.addWidget(self.board)
+        self._feed = ChartFeed(self.board)
         self._drain.start()
+
+    # Feeding it
 
     def _draw_some(self) -> None:
         if self._feed is None or not self._waiting:
             self._drain.stop()
             return
-        batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
         self._is_drawn_on = True
-        self._feed.take(batch)
+        self._feed.take([self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))])
+
+    # How it stands on the page
 
     def _paint_anew(self) -> None:
         from orpo_studio.gui.charts import DARK, LIGHT
@@ -99,14 +118,11 @@ class Curves(QWidget):
         if self.board is not None:
             self.board.set_theme(DARK if theme().colors.scheme == "dark" else LIGHT)
 
-    def _give_room(self) -> None:
-        """Keep each chart tall enough to read, and let the wheel move the page unless a chart has the focus."""
-        if self.board is None:
-            return
-        for chart in self.board.charts.values():
-            chart.setMinimumHeight(em(20))
-            for inside in [chart, *chart.findChildren(QWidget)]:
-                inside.installEventFilter(self)
+    def _settle_in(self, chart: "Chart") -> None:
+        """Keep a chart tall enough to read, and let the wheel move the page unless the chart has the focus."""
+        chart.setMinimumHeight(em(20))
+        for inside in [chart, *chart.findChildren(QWidget)]:
+            inside.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QWheelEvent) and isinstance(watched, QWidget):

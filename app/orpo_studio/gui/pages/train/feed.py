@@ -31,7 +31,7 @@ class ChartFeed:
 
     def reset(self) -> None:
         """Begin another run."""
-        self._board.reset()
+        self._board.clear()
         self._forget()
 
     def take(self, events: Iterable[AnyEvent]) -> None:
