@@ -13,10 +13,10 @@ from orpo_studio.cli.follow import work
 from orpo_studio.cli.output import Output
 from orpo_studio.cli.results import show_answers, side_by_side
 from orpo_studio.cli.settings import find_recipe
-from orpo_studio.cli.words import duration, percent
 from orpo_studio.config import DEMO, RunSpec
 from orpo_studio.paths import default_workspace
 from orpo_studio.runs import Job, RunFolder, create_run, summarize
+from orpo_studio.words import duration, percent
 
 PICTURE_SECONDS = 120
 SHOWN_ANSWERS = 2

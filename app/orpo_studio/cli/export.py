@@ -7,9 +7,10 @@ from typing import Any
 from orpo_studio.cli.follow import work
 from orpo_studio.cli.output import Output
 from orpo_studio.cli.results import require_result
-from orpo_studio.cli.words import CommandError, ErrorWords, figure, size
+from orpo_studio.cli.words import CommandError, ErrorWords, figure
 from orpo_studio.paths import default_workspace
 from orpo_studio.runs import Job, RunFolder, find_run
+from orpo_studio.words import size
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:

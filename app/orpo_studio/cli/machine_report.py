@@ -15,8 +15,9 @@ import psutil
 
 from orpo_studio import __version__
 from orpo_studio.__main__ import has_screen
-from orpo_studio.cli.words import GIB, size
+from orpo_studio.cli.words import GIB
 from orpo_studio.runs.launch import training_python
+from orpo_studio.words import size
 
 PROBE_SECONDS = 120
 TRAINING_PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes")

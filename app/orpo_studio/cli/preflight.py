@@ -1,10 +1,9 @@
 """A look at model and data before a run is made, so that what is wrong with them is said at once."""
 
-from pathlib import Path
-
 from orpo_studio import paths
 from orpo_studio.cli.output import Output
-from orpo_studio.config import DEMO, RunSpec
+from orpo_studio.config import RunSpec
+from orpo_studio.runs.inputs import data_files, model_folder
 
 
 def look(spec: RunSpec, output: Output) -> None:
@@ -21,8 +20,7 @@ def look(spec: RunSpec, output: Output) -> None:
 def _look_at_model(spec: RunSpec, output: Output) -> None:
     from orpo_studio.models.card import inspect_model
 
-    folder = paths.demo_model() if spec.model.path == DEMO else Path(spec.model.path)
-    card = inspect_model(folder)
+    card = inspect_model(model_folder(spec.model.path))
     output.say(
         f"Model: {card.name}, {card.architecture}, {card.parameters / 1e6:,.1f} million parameters, {card.dtype}"
     )
@@ -31,12 +29,8 @@ def _look_at_model(spec: RunSpec, output: Output) -> None:
 def _look_at_data(spec: RunSpec, output: Output) -> None:
     from orpo_studio.data.conversion import prepare  # brings pyarrow
 
-    data = spec.data
-    source = paths.demo_data() if data.source == DEMO else Path(data.source)
-    held_out: float | Path = paths.demo_held_out() if data.source == DEMO else data.held_out
-    if data.held_out_file:
-        held_out = Path(data.held_out_file)
-    prepared = prepare(source, held_out=held_out, seed=data.split_seed, cache=paths.cache_folder() / "data")
+    source, held_out = data_files(spec.data)
+    prepared = prepare(source, held_out=held_out, seed=spec.data.split_seed, cache=paths.cache_folder() / "data")
     summary = prepared.summary
     aside = sum(summary.set_aside.values())
     output.say(

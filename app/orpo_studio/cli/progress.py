@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orpo_studio.cli.output import Output
-from orpo_studio.cli.words import duration, figure, percent
+from orpo_studio.cli.words import figure
 from orpo_studio.events import (
     AnyEvent,
     CheckpointSaved,
@@ -25,6 +25,7 @@ from orpo_studio.events import (
     TrainMetrics,
 )
 from orpo_studio.runs import RunFolder
+from orpo_studio.words import duration, percent
 
 REFRESH_SECONDS = 0.1
 LINE_SECONDS = 2.0

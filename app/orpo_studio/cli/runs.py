@@ -8,9 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from orpo_studio.cli.output import Output
-from orpo_studio.cli.words import figure, percent
+from orpo_studio.cli.words import figure
 from orpo_studio.paths import default_workspace
 from orpo_studio.runs import RunSummary, list_runs
+from orpo_studio.words import percent
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:

@@ -7,9 +7,10 @@ from orpo_studio.cli.follow import Followed, work
 from orpo_studio.cli.output import Output
 from orpo_studio.cli.preflight import look
 from orpo_studio.cli.settings import specification
-from orpo_studio.cli.words import CommandError, ErrorWords, duration
+from orpo_studio.cli.words import CommandError, ErrorWords
 from orpo_studio.paths import default_workspace
 from orpo_studio.runs import Job, RunFolder, create_run, find_run, summarize
+from orpo_studio.words import duration
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:

@@ -47,36 +47,11 @@ class CommandError(Exception):
         self.words, self.exit_code, self.context = words, exit_code, context
 
 
-def duration(seconds: float) -> str:
-    """Write a time: ``8 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if minutes < 10 and rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-
-
 def figure(value: float) -> str:
     """Write a measured value with four significant digits, a count in full; NaN and infinity by name."""
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "NaN")
     return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
-
-
-def percent(share: float) -> str:
-    """Write a share of one as a percentage."""
-    return f"{share * 100:.0f} %" if math.isfinite(share) else "NaN"
-
-
-def size(count: float) -> str:
-    """Write a number of bytes in GB, MB or kB."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count:.0f} bytes"
 
 
 def plain(value: Any) -> Any:

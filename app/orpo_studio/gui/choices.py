@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from orpo_studio import paths
-from orpo_studio.config import DEMO, Issue, RunSpec
+from orpo_studio.config import Issue
+from orpo_studio.config.sections import DataSection
 from orpo_studio.gui.background import Cancelled, Task, on_main_thread, run_in_background
 from orpo_studio.gui.notice import notice_of
+from orpo_studio.runs.inputs import data_files, model_folder
 
 if TYPE_CHECKING:
     from orpo_studio.data.prepared import PreparedData
@@ -82,7 +84,7 @@ class DataChoice(QObject):
         super().__init__(parent)
         self.prepared: PreparedData | None = None
         self.problem: Exception | None = None
-        self._key: tuple[str, float, str, int] = ("", 0.0, "", 0)
+        self._data = DataSection()
         self._task: Task | None = None
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settle.timeout.connect(self._read)
@@ -92,15 +94,14 @@ class DataChoice(QObject):
         """Whether a file is being read, or about to be."""
         return self._task is not None or self._settle.isActive()
 
-    def choose(self, source: str, held_out: float, held_out_file: str, seed: int) -> None:
-        """Convert and split the file at ``source``; the empty string means none."""
-        key = (source, held_out, held_out_file, seed)
-        if key == self._key:
+    def choose(self, data: DataSection) -> None:
+        """Convert and split the file that is named; the empty string means none."""
+        if data == self._data:
             return
-        self._key = key
+        self._data = data
         self.cancel()
         self.prepared, self.problem = None, None
-        if source:
+        if data.source:
             self._settle.start()
         self.changed.emit()
 
@@ -116,8 +117,7 @@ class DataChoice(QObject):
         return [Issue("data.source", notice_of(self.problem).title)] if self.problem is not None else []
 
     def _read(self) -> None:
-        source, held_out, held_out_file, seed = self._key
-        file, split = data_files(source, held_out, held_out_file)
+        (file, held_out), seed = data_files(self._data), self._data.split_seed
 
         def work(task: Task) -> "PreparedData":
             from orpo_studio.data.conversion import prepare
@@ -126,7 +126,7 @@ class DataChoice(QObject):
             try:
                 return prepare(
                     file,
-                    held_out=split,
+                    held_out=held_out,
                     seed=seed,
                     cache=paths.cache_folder() / "data",
                     progress=lambda share: on_main_thread(self, self.progressed.emit, share),
@@ -144,25 +144,6 @@ class DataChoice(QObject):
     def _failed(self, error: Exception) -> None:
         self._task, self.problem = None, error
         self.changed.emit()
-
-
-def model_folder(path: str) -> Path:
-    """Return the folder a model's path means; “demo” is the embedded one."""
-    return paths.demo_model() if path == DEMO else Path(path).expanduser()
-
-
-def data_files(source: str, held_out: float, held_out_file: str) -> tuple[Path, float | Path]:
-    """Return the file a data source means, and what is held out of it: a share, or a file of its own."""
-    file = paths.demo_data() if source == DEMO else Path(source).expanduser()
-    if held_out_file:
-        return file, Path(held_out_file).expanduser()
-    return file, paths.demo_held_out() if source == DEMO else held_out
-
-
-def chosen_of(spec: RunSpec) -> tuple[str, tuple[str, float, str, int]]:
-    """Return what a specification chooses: the model's path and the arguments of :meth:`DataChoice.choose`."""
-    data = spec.data
-    return spec.model.path, (data.source, data.held_out, data.held_out_file, data.split_seed)
 
 
 def _inspect(folder: Path) -> "ModelCard":

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QToolButton
 
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.widgets.elided import ElidedLabel
 from orpo_studio.gui.workbench import Workbench
 
 CHIP_MS = 2000
@@ -23,7 +24,7 @@ class Header(QFrame):
         self.name.setMaximumWidth(em(28))
         self.name.setAccessibleName("Name of this run")
         self.name.textEdited.connect(bench.draft.set_name)
-        self.run_title = label("", "heading")
+        self.run_title = ElidedLabel("", "heading")
         self.new_run = button("New run", bench.show_draft, "link", hint="Back to the settings being prepared")
         layout.setSpacing(em(1))
         self.chip = label("", "muted")

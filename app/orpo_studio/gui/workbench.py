@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from orpo_studio import paths
 from orpo_studio.config import DEMO, Issue, Option, RunSpec, SpecError, load_recipe, read_spec
 from orpo_studio.gui.background import run_in_background
-from orpo_studio.gui.choices import DataChoice, ModelChoice, chosen_of
+from orpo_studio.gui.choices import DataChoice, ModelChoice
 from orpo_studio.gui.draft import Draft, only_known
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.notice import Notice, notice_of
@@ -242,9 +242,8 @@ class Workbench(QObject):
         spec = self.run_spec or self.draft.checked.parsed
         if spec is None:  # a value is not of its kind yet; what was chosen before stays until it is
             return
-        model, data = chosen_of(spec)
-        self.model.choose(model)
-        self.data.choose(*data)
+        self.model.choose(spec.model.path)
+        self.data.choose(spec.data)
 
     def _on_draft_changed(self) -> None:
         if not self.read_only:

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
 
-from orpo_studio.config import DEMO, RunSpec
+from orpo_studio.config import RunSpec
 from orpo_studio.models.card import ModelCard, inspect_model
 from orpo_studio.models.chat_template import ChatTemplate
-from orpo_studio.paths import demo_model
+from orpo_studio.runs.inputs import model_folder
 from orpo_studio.trainer.problems import TrainerProblem
 
 Precision = Literal["bf16", "fp16", "fp32"]
@@ -59,8 +59,7 @@ def read_card(spec: RunSpec) -> ModelCard:
     Raises:
         ModelProblem: it cannot be trained, with the reason.
     """
-    path = demo_model() if spec.model.path == DEMO else Path(spec.model.path).expanduser()
-    return inspect_model(path)
+    return inspect_model(model_folder(spec.model.path))
 
 
 def choose_device() -> torch.device:

@@ -1,13 +1,10 @@
 """The run's preference pairs: converted once into the run's folder, then read from there."""
 
-from pathlib import Path
-
-from orpo_studio.config import DEMO, RunSpec
 from orpo_studio.data.conversion import convert
 from orpo_studio.data.pair import Pair
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled, DataProblem
-from orpo_studio.paths import demo_data, demo_held_out
+from orpo_studio.runs.inputs import data_files
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.problems import StopNow, TrainerProblem
 
@@ -37,27 +34,19 @@ def prepare_pairs(context: JobContext) -> PreparedData:
 
 
 def _convert(context: JobContext) -> PreparedData:
-    source, held_out = sources(context.spec)
+    source, held_out = data_files(context.spec.data)
     advance = context.stage("prepare_data", "Prepare the data", total=100, unit="%")
     try:
         return convert(
             source,
             context.folder.data,
-            held_out=held_out if held_out is not None else context.spec.data.held_out,
+            held_out=held_out,
             seed=context.spec.data.split_seed,
             progress=lambda share: advance(int(100 * share)),
             cancel=context.stop_wanted,
         )
     except ConversionCancelled:
         raise StopNow from None
-
-
-def sources(spec: RunSpec) -> tuple[Path, Path | None]:
-    """Return the data file and the held-out file, if one is named; the demo brings its own."""
-    named = spec.data.held_out_file.strip()
-    if spec.data.source == DEMO:
-        return demo_data(), Path(named).expanduser() if named else demo_held_out()
-    return Path(spec.data.source).expanduser(), Path(named).expanduser() if named else None
 
 
 def read_held_out(data: PreparedData) -> list[Pair]:

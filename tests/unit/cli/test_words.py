@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orpo_studio.cli.words import duration, figure, percent, plain, size
+from orpo_studio.cli.words import figure, plain
+from orpo_studio.words import duration, percent, size
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from orpo_studio.gui.notice import Notice, notice_of
 from orpo_studio.gui.theme import em, fixed_font
 from orpo_studio.gui.widgets.basic import button, card, label, set_kind
 from orpo_studio.gui.widgets.fold import Fold
-from orpo_studio.gui.words import count, parameters, size
 from orpo_studio.gui.workbench import Workbench
+from orpo_studio.words import count, parameters, size
 
 if TYPE_CHECKING:
     from orpo_studio.models.card import ModelCard

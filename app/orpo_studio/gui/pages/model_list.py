@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from orpo_studio.config import DEMO
 from orpo_studio.gui.background import Task, run_in_background
-from orpo_studio.gui.choices import model_folder
 from orpo_studio.gui.theme import em, theme
-from orpo_studio.gui.words import count, parameters, size
+from orpo_studio.runs.inputs import model_folder
+from orpo_studio.words import count, parameters, size
 
 if TYPE_CHECKING:
     from orpo_studio.models.card import ModelCard

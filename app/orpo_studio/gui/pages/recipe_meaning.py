@@ -11,8 +11,8 @@ from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.gui.pages.recipe_curve import PushCurve
 from orpo_studio.gui.theme import em, figure_font
 from orpo_studio.gui.widgets.basic import card, label
-from orpo_studio.gui.words import count
 from orpo_studio.gui.workbench import Workbench
+from orpo_studio.words import count
 
 if TYPE_CHECKING:
     from orpo_studio.models.card import ModelCard

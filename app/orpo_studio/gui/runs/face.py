@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from orpo_studio import words
 from orpo_studio.config import DEMO
-from orpo_studio.gui import words
 from orpo_studio.runs import RunSummary
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from orpo_studio.gui import words
+from orpo_studio import words
 from orpo_studio.gui.runlist import RunList
 from orpo_studio.gui.runs import face
 from orpo_studio.runs import RunSummary

@@ -6,8 +6,8 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout
 
+from orpo_studio import words
 from orpo_studio.events import ExportFinished, Stage
-from orpo_studio.gui import words
 from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.notices import NoticeCard

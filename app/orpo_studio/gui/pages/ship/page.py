@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from orpo_studio.config import all_options
 from orpo_studio.events import AnyEvent
 from orpo_studio.gui.background import run_in_background
-from orpo_studio.gui.choices import model_folder
 from orpo_studio.gui.forms.form import Form
 from orpo_studio.gui.notice import notice_of
 from orpo_studio.gui.notices import NoticeCard
@@ -21,6 +20,7 @@ from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, card, label
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import Job, RunFolder
+from orpo_studio.runs.inputs import model_folder
 
 _KINDS: tuple[Kind, ...] = ("merged", "adapter")
 _UNTIL = {"evaluate": "the evaluation", "export": "the other export"}

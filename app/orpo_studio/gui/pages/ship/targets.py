@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from orpo_studio import words
 from orpo_studio.config import RunSpec
-from orpo_studio.gui import words
 from orpo_studio.models.card import ModelCard
 from orpo_studio.runs import RunFolder
 

@@ -5,6 +5,7 @@ import time
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout
 
+from orpo_studio import words
 from orpo_studio.events import (
     AnyEvent,
     CheckpointSaved,
@@ -16,7 +17,6 @@ from orpo_studio.events import (
     TrainingStarted,
     TrainMetrics,
 )
-from orpo_studio.gui import words
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.runs.face import LIVE, STATES
 from orpo_studio.gui.theme import em, figure_font

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from orpo_studio import words
 from orpo_studio.events import SampleAnswer
-from orpo_studio.gui import words
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
 

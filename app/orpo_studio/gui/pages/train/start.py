@@ -5,9 +5,9 @@ import math
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from orpo_studio import words
 from orpo_studio.config import RunSpec
 from orpo_studio.config.option import format_number
-from orpo_studio.gui import words
 from orpo_studio.gui.runs.face import place_name
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, card, label
