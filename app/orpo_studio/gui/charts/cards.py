@@ -71,7 +71,7 @@ MACHINE = CardStyle(
         LaneStyle("gpu", "% and °C", signed=True),
         LaneStyle("power", "W"),
     ],
-    empty_text="Speed and memory appear when training starts.",
+    empty_text="Speed and memory appear with the first logged step.",
 )
 CARDS = (LOSS, PREFERENCE, LOG_PROBABILITIES, OPTIMIZATION, MACHINE)
 

@@ -1,7 +1,8 @@
 """From a run's events to points and marks on the chart board."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from orpo_studio.events import (
     AnyEvent,
@@ -17,13 +18,37 @@ from orpo_studio.events import (
     TrainMetrics,
 )
 from orpo_studio.gui.charts import ChartBoard, Mark, Point
-from orpo_studio.gui.charts.style import MarkKind
+from orpo_studio.gui.charts.style import Kind, MarkKind
 
 _BACK_OFF_CODES = ("out-of-memory", "smaller-batch", "back-off")
 
 
+class _Place(NamedTuple):
+    """Where the training was: the step, and the time of its logging."""
+
+    step: float
+    epoch: float
+    seconds: float
+    time: float
+
+    def ahead(self, stride: "_Place", share: float, time: float) -> "_Place":
+        """Return the place this share of a stride later, at a time."""
+        seconds = self.seconds + max(0.0, time - self.time)
+        return _Place(self.step + share * stride.step, self.epoch + share * stride.epoch, seconds, time)
+
+
+_START = _Place(0.0, 0.0, 0.0, math.nan)
+
+
 class ChartFeed:
-    """Translates events in order. Machine samples stand where the training was when they were taken."""
+    """Translates events in order.
+
+    The machine is sampled by the clock and not by the step. Over steps and epochs a sample stands as far beyond the
+    last logged step as the pace of that step foretells, at most one logging interval; over time it stands at its
+    time. Piled upon the last step, the samples of a slow run would be a stroke above each step, and a card that
+    always ran over time could not share zoom and crosshair with the others. Samples from before the first step wait
+    for it, and are spread over the way to it.
+    """
 
     def __init__(self, board: ChartBoard) -> None:
         self._board = board
@@ -39,7 +64,6 @@ class ChartFeed:
         points: list[Point] = []
         marks: list[Mark] = []
         for event in events:
-            self._move(event)
             points += self._points(event)
             if (mark := self._mark(event)) is not None:
                 marks.append(mark)
@@ -48,35 +72,53 @@ class ChartFeed:
             self._board.add_mark(mark)
 
     def _forget(self) -> None:
-        self._step, self._epoch, self._seconds = 0.0, 0.0, 0.0
-        self._time = math.nan
-        """When the last point of the training was logged; NaN while nothing trains."""
+        self._here = _START
+        self._stride: _Place | None = None
+        """The way from one logged step to the next, in steps, epochs, seconds and time; None before the first."""
+        self._early: list[Machine] = []
+        self._trains = False
         self._is_job = False
         """Whether an evaluation or an export is under way, whose problems are not the training's."""
-
-    def _move(self, event: AnyEvent) -> None:
-        match event:
-            case TrainMetrics():
-                self._step, self._epoch, self._seconds, self._time = event.step, event.epoch, event.seconds, event.time
-            case TrainingStarted():
-                self._time = event.time
-            case RunEnded() | RunLaunched():
-                self._time, self._is_job = math.nan, False
-            case JobStarted() | JobEnded():
-                self._is_job = isinstance(event, JobStarted)
 
     def _points(self, event: AnyEvent) -> Iterator[Point]:
         match event:
             case TrainMetrics():
-                for name, value in event.values.items():
-                    yield Point(name, event.step, event.epoch, event.seconds, value, "training")
+                yield from self._move(_Place(event.step, event.epoch, event.seconds, event.time))
+                yield from _at(self._here, event.values)
             case EvaluationMetrics():
-                for name, value in event.values.items():
-                    yield Point(name, event.step, event.epoch, event.seconds, value, "evaluation")
-            case Machine() if not math.isnan(self._time):
-                seconds = self._seconds + max(0.0, event.time - self._time)
-                for name, value in event.values.items():
-                    yield Point(name, self._step, self._epoch, seconds, value, "training")
+                yield from _at(_Place(event.step, event.epoch, event.seconds, event.time), event.values, "evaluation")
+            case Machine() if self._trains and self._stride is None:
+                self._early.append(event)
+            case Machine() if self._trains and self._stride is not None:
+                waited = event.time - self._here.time
+                share = min(1.0, waited / self._stride.time) if self._stride.time > 0 else 1.0
+                yield from _at(self._here.ahead(self._stride, share, event.time), event.values)
+            case TrainingStarted():
+                epoch = self._here.epoch if event.first_step else 0.0
+                self._here = _Place(event.first_step, epoch, self._here.seconds, event.time)
+                self._trains = True
+            case RunEnded() | RunLaunched():
+                yield from self._spread_early(self._here)
+                self._trains, self._stride, self._is_job = False, None, False
+            case JobStarted() | JobEnded():
+                self._is_job = isinstance(event, JobStarted)
+
+    def _move(self, there: _Place) -> Iterator[Point]:
+        if self._trains:
+            yield from self._spread_early(there)
+            forward = there.step >= self._here.step
+            self._stride = _Place(*(b - a for a, b in zip(self._here, there, strict=True))) if forward else _START
+        self._here, self._trains = there, True
+
+    def _spread_early(self, first: _Place) -> Iterator[Point]:
+        """Place what was sampled on the way to the first step."""
+        way = first.time - self._here.time
+        for sample in self._early:
+            share = min(1.0, max(0.0, (sample.time - self._here.time) / way)) if way > 0 else 1.0
+            step, epoch, _, _ = (a + share * (b - a) for a, b in zip(self._here, first, strict=True))
+            seconds = max(self._here.seconds, first.seconds - max(0.0, first.time - sample.time))
+            yield from _at(_Place(step, epoch, seconds, sample.time), sample.values)
+        self._early.clear()
 
     def _mark(self, event: AnyEvent) -> Mark | None:
         kind: MarkKind
@@ -89,7 +131,12 @@ class ChartFeed:
                 kind, text = _kind(event), event.title
             case _:
                 return None
-        return Mark(kind, text, self._step, self._epoch, self._seconds)
+        return Mark(kind, text, *self._here[:3])
+
+
+def _at(place: _Place, values: Mapping[str, float], kind: Kind = "training") -> Iterator[Point]:
+    for name, value in values.items():
+        yield Point(name, place.step, place.epoch, place.seconds, value, kind)
 
 
 def _kind(problem: Problem) -> MarkKind:
