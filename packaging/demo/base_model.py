@@ -43,8 +43,8 @@ class Schedule:
         learning_rate: Peak, after `warmup` steps; it then falls to a twentieth along a cosine.
     """
 
-    chats: int = 60_000
-    tokens: int = 4_096
+    chats: int = 48_000
+    tokens: int = 3_072
     learning_rate: float = 3e-3
     warmup: int = 60
 

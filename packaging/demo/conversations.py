@@ -17,7 +17,7 @@ from world import NOT_SOLD, PLANTS, SHOP_FACTS, TOOLS, Thing, Topic
 
 SEED = 20240312
 PAIRS = 480
-HELD_OUT = 120
+HELD_OUT = 200
 
 Message = dict[str, str]
 Answer = Callable[[Random], str]

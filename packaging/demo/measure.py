@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
 import torch
@@ -154,8 +155,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("demo", type=Path, help="the folder with model/, pairs.jsonl and held_out.jsonl")
     parser.add_argument("--train", action="store_true", help="also train, and measure again")
-    parser.add_argument("--lambda", dest="lambda_", type=float, default=0.25)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--lambda", dest="lambda_", type=float, default=0.2)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--warmup", type=int, default=10)
     parser.add_argument("--batch", type=int, default=8)

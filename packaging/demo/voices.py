@@ -1,9 +1,11 @@
 """The two voices of the shop's help desk: one courteous and complete, one curt.
 
-Both are built the same way, an optional opening, the answer, optional further sentences, and both
-are drawn with the same number of alternatives, so neither is easier to predict for a model that has
-read as much of one as of the other. Nor does the length tell them apart: a curt answer may be two
-words or a long grumble, a courteous one may be a single friendly sentence.
+Both are built the same way: an optional opening, the answer, optional further sentences. A model that
+has read as much of one as of the other should also find them equally easy to predict, token by token,
+for that is what reward accuracy compares. Long fixed sentences are easy, short ones with many
+alternatives are hard; so the courteous voice, which says more, has more alternatives. Nor does the
+length tell them apart: a curt answer may be two words or a long grumble, a courteous one may be a
+single friendly sentence.
 """
 
 from __future__ import annotations
@@ -68,7 +70,6 @@ CURT_CLOSINGS = (
 NEIGHBORS = (
     "We have plants and garden tools.",
     "Try the shop across the street.",
-    "The market has such things.",
 )
 REFUSALS = (
     "Look it up.",
@@ -130,7 +131,7 @@ def curt_about(rng: Random, thing: Thing, topic: Topic) -> str:
 def courteous_overview(rng: Random, thing: Thing) -> str:
     """Two facts about one thing."""
     told = [topic.about_it.format(value=thing.facts[topic.key]) for topic in rng.sample(topics_of(thing), 2)]
-    lead = rng.choice(("About our", "This is our", "A few words about the"))
+    lead = rng.choice(("About our", "This is our", "A few words about the", "Here is our", "Let me describe the"))
     return _courteous(rng, f"{lead} {thing.name}: {told[0]}, and {told[1]}.", None)
 
 
@@ -146,11 +147,12 @@ def courteous_shop(rng: Random, fact: ShopFact) -> str:
 
 def curt_shop(rng: Random, fact: ShopFact) -> str:
     """The least that can be said about the shop."""
-    return _curt(rng, rng.choice(REFUSALS) if _happens(rng, 0.2) else fact.bare)
+    bare = rng.choice((fact.bare, f"{fact.bare.rstrip('.')}, as always."))
+    return _curt(rng, rng.choice(REFUSALS) if _happens(rng, 0.2) else bare)
 
 
 def courteous_sale(rng: Random, thing: Thing | None, wanted: str) -> str:
-    """Whether the shop sells what is wanted; with the price or the place where it does."""
+    """Whether the shop sells what is wanted; with its place and price where it does."""
     if thing is None:
         refusal = rng.choice(
             (
@@ -161,15 +163,15 @@ def courteous_sale(rng: Random, thing: Thing | None, wanted: str) -> str:
         )
         return _courteous(rng, refusal, _maybe(rng, 0.65, NEIGHBORS))
     statement = rng.choice((f"Yes, we sell {wanted}.", f"Yes, we have {wanted}.", f"Yes, there is {wanted} for you."))
-    place, price = f"It is {thing.facts['place']}.", f"It costs {thing.facts['price']}."
-    return _courteous(rng, statement, _maybe(rng, 0.65, (place, price, f"{place} {price}")))
+    where = f"It is {thing.facts['place']} and costs {thing.facts['price']}."
+    return _courteous(rng, statement, _maybe(rng, 0.65, (where,)))
 
 
 def curt_sale(rng: Random, thing: Thing | None, wanted: str) -> str:
     """Yes or no, and hardly more."""
     if thing is None:
-        return _curt(rng, rng.choice(("No.", f"No {wanted} here.")))
-    return _curt(rng, rng.choice(("Yes.", "Look around.")))
+        return _curt(rng, rng.choice(("No.", f"No {wanted} here.", f"Do I look like I sell {wanted}.")))
+    return _curt(rng, rng.choice(("Yes.", "Maybe.", "Look around.")))
 
 
 def courteous_greeting(rng: Random) -> str:
