@@ -45,7 +45,7 @@ def test_that_six_pages_of_clicks_lead_from_the_demo_to_a_merged_model(qtbot: Qt
 
     # Recipe
     click(qtbot, rail["recipe"])
-    field = window.pages["recipe"].field("recipe.max_steps")
+    field = window.pages["recipe"].view.field("recipe.max_steps")
     assert field is not None
     type_into(qtbot, field.editor.line, str(STEPS))
     assert bench.draft.checked.spec is not None
