@@ -62,7 +62,7 @@ def test_that_six_pages_of_clicks_lead_from_the_demo_to_a_merged_model(qtbot: Qt
     curves = window.pages["train"].curves
     qtbot.waitUntil(lambda: curves.is_ready, timeout=10_000)
     csv = Path(follower.folder.path / "loss.csv")
-    curves.board.charts["loss"].save_csv(csv)
+    curves.board.charts["Loss"].save_csv(csv)
     assert len(csv.read_text().splitlines()) >= STEPS + 1
 
     # Evaluate

@@ -117,13 +117,6 @@ def _contradictions(spec: RunSpec) -> list[Issue]:
         found.append(Issue("recipe.lora_targets", "Name the layers that get an adapter, or “all-linear”."))
     if recipe.warmup >= 1 and recipe.warmup != int(recipe.warmup):
         found.append(Issue("recipe.warmup", "From 1 on, the warm-up is a whole number of steps."))
-    if recipe.max_steps and recipe.warmup > recipe.max_steps:
-        found.append(
-            Issue(
-                "recipe.warmup",
-                f"The warm-up is longer than the run of {recipe.max_steps} steps. Shorten it.",
-            )
-        )
     return found
 
 
@@ -145,6 +138,14 @@ def _advice(spec: RunSpec) -> list[Issue]:
             Issue(
                 "recipe.learning_rate",
                 f"High for {what}: above {high:g} training often diverges. Small models bear more.",
+                "warning",
+            )
+        )
+    if recipe.max_steps and recipe.warmup > recipe.max_steps:
+        found.append(
+            Issue(
+                "recipe.warmup",
+                f"Longer than the run of {recipe.max_steps} steps: the learning rate never reaches its peak.",
                 "warning",
             )
         )

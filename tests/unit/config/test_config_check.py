@@ -66,7 +66,6 @@ def test_that_a_wrong_value_is_explained_in_words(key: str, value: object, words
         ({"adapter": "full", "quantization": "8bit", "learning_rate": 8e-6}, "recipe.quantization"),
         ({"lora_targets": []}, "recipe.lora_targets"),
         ({"warmup": 10.5}, "recipe.warmup"),
-        ({"warmup": 200, "max_steps": 100}, "recipe.warmup"),
     ],
 )
 def test_that_contradictions_forbid_a_start(recipe: dict[str, Any], name: str) -> None:
@@ -89,6 +88,12 @@ def test_that_an_unusual_learning_rate_is_a_warning_and_no_error(recipe: dict[st
     checked = check({**COMPLETE, "recipe": recipe})
     assert checked.spec is not None
     assert ([issue.name for issue in checked.issues] == ["recipe.learning_rate"]) is warns
+
+
+def test_that_a_warm_up_longer_than_the_run_is_a_warning_so_that_a_short_trial_can_start() -> None:
+    checked = check({**COMPLETE, "recipe": {"warmup": 200, "max_steps": 100}})
+    assert checked.spec is not None
+    assert [(issue.name, issue.severity) for issue in checked.issues] == [("recipe.warmup", "warning")]
 
 
 def test_that_a_section_that_is_no_table_is_an_issue() -> None:
