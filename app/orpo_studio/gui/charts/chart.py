@@ -76,6 +76,8 @@ class Chart(Card):
         self.clock = clock if clock is not None else RefreshClock(self)
         self._empty_text = empty_text
         self._marks: list[Mark] = []
+        self._is_begun = False
+        """Whether a value has been drawn yet."""
         self._build(list(lanes))
         self._take_over_colors()
 
@@ -146,7 +148,7 @@ class Chart(Card):
     def extend_rows(self, name: str, kind: Kind, rows: list[int], values: list[float]) -> None:
         """Add values of one curve at rows of the shared timeline."""
         self.plot.extend(name, kind, rows, values)
-        self.clock.request(self)
+        self.clock.request(self, soon=not self._is_begun)
 
     def last_row(self, name: str, kind: Kind) -> int:
         """Return the timeline row of the newest value of a curve, -1 before the first."""
@@ -165,6 +167,7 @@ class Chart(Card):
         """
         self._timeline = timeline if timeline is not None else Timeline()
         self._marks = []
+        self._is_begun = False
         self.crosshair.place(None, reads=False)
         self.crosshair.draw(self.options.axis, self._marks)
         self.plot.forget(self._timeline)
@@ -232,6 +235,7 @@ class Chart(Card):
         self.crosshair.draw(self.options.axis, self._marks)
         self._show_values()
         filled = [curve for curve in self.plot.curves if len(curve.series)]
+        self._is_begun = bool(filled)
         nothing_shown = not any(curve.shown for curve in filled)
         self._empty.setText(_HIDDEN_TEXT if filled else self._empty_text)
         self._empty.setVisible(nothing_shown)

@@ -37,6 +37,11 @@ class RefreshClock(QObject):
         """Whether a chart waits to be drawn."""
         return bool(self._waiting)
 
+    @property
+    def catching_up(self) -> bool:
+        """Whether a chart that waits shows another run, or nothing, instead of what it was fed."""
+        return any(self._waiting.values())
+
     def request(self, chart: Refreshable, *, soon: bool = False) -> None:
         """Ask for a refresh. A chart out of sight is not drawn; it asks again when it is shown."""
         if not chart.isVisible():
@@ -60,4 +65,4 @@ class RefreshClock(QObject):
             self._start()
 
     def _start(self) -> None:
-        self._timer.start(_SOON_MS if any(self._waiting.values()) else _PERIOD_MS)
+        self._timer.start(_SOON_MS if self.catching_up else _PERIOD_MS)

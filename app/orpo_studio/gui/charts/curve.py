@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPen
 
+from orpo_studio.gui.charts.items import Line, Symbols
 from orpo_studio.gui.charts.limits import one_per_column
 from orpo_studio.gui.charts.series import Series
 from orpo_studio.gui.charts.style import LIGHT, ChartColors, CurveStyle, ViewOptions
@@ -20,10 +21,10 @@ Part = Literal["raw", "line", "symbols", "edge"]
 FEW_POINTS = 240
 _DASHES = {"dashed": [4.0, 2.5], "dotted": [1.2, 2.2]}
 _PARTS: dict[Part, Callable[[], pg.GraphicsObject]] = {
-    "raw": pg.PlotCurveItem,
-    "line": partial(pg.PlotCurveItem, antialias=True),
-    "symbols": partial(pg.ScatterPlotItem, pxMode=True),
-    "edge": partial(pg.ScatterPlotItem, pxMode=True),
+    "raw": Line,
+    "line": partial(Line, antialias=True),
+    "symbols": Symbols,
+    "edge": Symbols,
 }
 """What a curve is drawn with, from back to front."""
 _EMPTY = np.empty(0)
@@ -166,14 +167,14 @@ class Curve:
         evaluation = self.style.kind == "evaluation"
         outline = QPen(QColor(self._colors.panel), 1.5)
         outline.setCosmetic(True)
-        self._item("symbols").setData(
-            x=x,
-            y=y,
-            symbol="d" if evaluation else "o",
-            size=11 if evaluation else 7,
-            brush=QColor(self.color),
-            pen=outline,
-        )
+        look = {
+            "symbol": "d" if evaluation else "o",
+            "size": 11 if evaluation else 7,
+            "brush": QColor(self.color),
+            "pen": outline,
+        }
+        spots = [{"pos": place, **look} for place in zip(x.tolist(), y.tolist(), strict=True)]
+        self._item("symbols").show_spots(spots, (self._colors, x.tobytes(), y.tobytes()))
 
     def _set_edge(self, drawing: Drawing, frame: Frame, clip: bool) -> None:
         """Mark on the top and bottom edge what cannot stand inside: NaN, infinities, zeros on a log scale, outliers."""
@@ -187,16 +188,17 @@ class Curve:
         if clip:
             groups.append((drawing.x[drawing.y > frame.y_to], True, "t1", self.color))
             groups.append((drawing.x[drawing.y < frame.y_from], False, "t", self.color))
-        spots: list[dict[str, object]] = []
+        places: list[tuple[float, float, str, str]] = []
         for x, top, symbol, color in groups:
             y = frame.edge(top)
             columns = max(1, frame.width // 6)
-            spots += [
+            places += [(at, y, symbol, color) for at in one_per_column(x, frame.x_from, frame.x_to, columns).tolist()]
+        if places:
+            spots = [
                 {"pos": (at, y), "symbol": symbol, "brush": QColor(color), "pen": None, "size": 8}
-                for at in one_per_column(x, frame.x_from, frame.x_to, columns)
+                for at, y, symbol, color in places
             ]
-        if spots:
-            self._item("edge").setData(spots)
+            self._item("edge").show_spots(spots, tuple(places))
         else:
             self.hide("edge")
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFont, QFontInfo, QPen
 
 from orpo_studio.gui.charts.axis import VerticalAxis
 from orpo_studio.gui.charts.curve import Curve, Frame
+from orpo_studio.gui.charts.items import Line, Symbols
 from orpo_studio.gui.charts.limits import fit
 from orpo_studio.gui.charts.series import Series
 from orpo_studio.gui.charts.style import (
@@ -144,10 +145,10 @@ class Lane:
         y_from, y_to = self.view.viewRange()[1]
         pen = QPen(QColor(self._colors.muted), 1)
         pen.setCosmetic(True)
-        self._item("crosshair", pg.PlotCurveItem, 30).setData([x, x], [y_from, y_to], pen=pen)
+        self._item("crosshair", Line, 30).setData([x, x], [y_from, y_to], pen=pen)
         points = [(at, np.log10(y) if self._log else y, color) for at, y, color in readings if y > 0 or not self._log]
         outline = pg.mkPen(self._colors.panel, width=1.5)
-        self._item("readings", pg.ScatterPlotItem, 31).setData(
+        self._item("readings", Symbols, 31).setData(
             [{"pos": (at, y), "brush": QColor(c), "size": 9, "pen": outline} for at, y, c in points]
         )
 
@@ -185,19 +186,20 @@ class Lane:
             color.setAlphaF(0.45)
             pen = QPen(color, 1, Qt.PenStyle.DashLine if kind == "evaluation" else Qt.PenStyle.SolidLine)
             pen.setCosmetic(True)
-            self._item(kind, pg.PlotCurveItem, 4).setData(x, y, pen=pen, connect="pairs")
+            self._item(kind, Line, 4).setData(x, y, pen=pen, connect="pairs")
         if not symbols or not visible:
             self._hide("symbols")
             return
-        self._item("symbols", pg.ScatterPlotItem, 5).setData(
-            [
-                {
-                    "pos": (mark.at(options.axis), frame.edge(top=True)),
-                    "symbol": _MARK_SYMBOLS[mark.kind],
-                    "brush": QColor(self._colors.hue(_MARK_HUES[mark.kind])),
-                    "pen": None,
-                    "size": 7,
-                }
-                for mark in visible
-            ]
-        )
+        top = frame.edge(top=True)
+        spots = [
+            {
+                "pos": (mark.at(options.axis), top),
+                "symbol": _MARK_SYMBOLS[mark.kind],
+                "brush": QColor(self._colors.hue(_MARK_HUES[mark.kind])),
+                "pen": None,
+                "size": 7,
+            }
+            for mark in visible
+        ]
+        key = (self._colors, top, options.axis, tuple(visible))
+        self._item("symbols", Symbols, 5).show_spots(spots, key)

@@ -49,8 +49,15 @@ class Curves(QWidget):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the board is there, and has drawn all it was given as far as it can be seen."""
-        return self.board is not None and self._feed is not None and not self._waiting and not self.board.clock.active
+        """Whether the board is there, and has drawn all it was given as far as it can be seen.
+
+        A live run is never drawn to its end; there every chart must at least show it.
+        """
+        if self.board is None or self._feed is None or self._waiting:
+            return False
+        follower = self._bench.follower
+        is_live = follower is not None and follower.is_live
+        return not (self.board.clock.catching_up if is_live else self.board.clock.active)
 
     def reset(self) -> None:
         """Forget the run that was shown."""
