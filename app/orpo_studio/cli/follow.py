@@ -82,6 +82,7 @@ def work(folder: RunFolder, job: Job, output: Output, **request: Any) -> Followe
         RunFolderError: it could not be started.
         CommandError: it failed, or was stopped or left by Ctrl+C; in words.
     """
+    mark_lost(folder)  # or the new supervisor does, and that older end would be taken for this job's
     tail, seen = EventTail(folder.events_file), Followed()
     for event in _all_new(tail):
         seen.apply(event)

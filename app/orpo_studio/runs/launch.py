@@ -113,18 +113,21 @@ def mark_lost(folder: RunFolder) -> bool:
     """Record the end of a run, or of a job on it, whose supervisor died without a word.
 
     Returns:
-        Whether there was something to record.
+        Whether something was recorded. Where the folder cannot be written nothing is: the state follows from the lock.
     """
     if is_held(folder.lock_file) or not _open_ends(folder):
         return False
     lock = RunLock(folder.lock_file)
-    if not lock.take(patience=0):
-        return False
-    try:  # under the lock, so that neither a new supervisor nor a second finder comes in between
+    try:
+        if not lock.take(patience=0):
+            return False
+        # Under the lock, so that neither a new supervisor nor a second finder comes in between.
         ends = _open_ends(folder)
         with EventLog(folder.events_file) as log:
             for end in ends:
                 log.append(end)
+    except OSError:
+        return False
     finally:
         lock.release()
     return bool(ends)

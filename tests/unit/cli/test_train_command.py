@@ -246,6 +246,19 @@ def test_that_a_lost_run_goes_on_by_resume_with_its_own_settings(say: Say, train
     assert say("train", "--resume", "last", "--json").error["code"] == "already-completed"
 
 
+def test_that_a_run_nobody_has_found_lost_yet_goes_on_by_resume_too(
+    say: Say, trainer: Trainer, workspace: Path
+) -> None:
+    folder = create_run(workspace, DEMO_SPEC)
+    with EventLog(folder.events_file) as log:
+        log.append(RunLaunched(attempt=1))
+        for number in range(1, 20_000):  # the longer the history, the later the supervisor's first word
+            log.append(TrainMetrics(step=number, epoch=0.1, seconds=1.0, values={"loss": 1.0}))
+    trainer(TRAINS)
+    said = say("train", "--resume", "last", "--json")
+    assert (said.code, said.result.get("state")) == (0, "completed")
+
+
 def test_that_ctrl_c_asks_the_run_to_stop_and_save(
     say: Say, trainer: Trainer, model: Path, data: Path, workspace: Path
 ) -> None:
