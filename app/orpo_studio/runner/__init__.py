@@ -1,1 +1,1 @@
-"""The supervisor of one run: a small process that never imports torch and never forks after taking the lock."""
+"""The supervisor of one run: a small process that never imports torch and has one child, the trainer."""

@@ -36,7 +36,7 @@ def supervise(folder: RunFolder, job: Job) -> int:
             print(f"The run {folder.id} is already being worked on: its lock is held.", flush=True)
             return 3
         with EventLog(folder.events_file) as log:
-            return _Supervisor(folder, job, log).run()
+            return _Supervisor(folder, job, log, lock).run()
     except OSError as error:  # a full or read-only disk: there is nowhere else to say it
         print(f"The events of {folder.id} could not be written: {error}", flush=True)
         return 4
@@ -45,8 +45,8 @@ def supervise(folder: RunFolder, job: Job) -> int:
 
 
 class _Supervisor:
-    def __init__(self, folder: RunFolder, job: Job, log: EventLog) -> None:
-        self._folder, self._job, self._log = folder, job, log
+    def __init__(self, folder: RunFolder, job: Job, log: EventLog, lock: RunLock) -> None:
+        self._folder, self._job, self._log, self._lock = folder, job, log, lock
         self._log_start = folder.console_log.stat().st_size if folder.console_log.exists() else 0
 
     def run(self) -> int:
@@ -55,10 +55,12 @@ class _Supervisor:
             self._log.append(RunLaunched(attempt=attempt, versions=versions()))
         else:
             self._log.append(JobStarted(job=self._job.value))
-        # The pipe is the trainer's life line: when this process dies, the trainer reads end-of-file and saves.
+        # The pipe is the trainer's life line: when this process dies, the trainer reads end-of-file and saves. Until
+        # it has, the run must not count as lost, nor be resumed into the same folder: so it holds the lock as well.
         trainer = subprocess.Popen(
             [sys.executable, "-P", "-m", "orpo_studio.trainer", str(self._folder.path), self._job.value],
             stdin=subprocess.PIPE,
+            pass_fds=self._lock.inheritable(),
         )
         self._forward_signals()
         code = self._wait(trainer)

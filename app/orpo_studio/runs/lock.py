@@ -1,6 +1,7 @@
 """The lock that says a run's supervisor is alive."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -8,7 +9,11 @@ from orpo_studio.events import file_lock
 
 
 class RunLock:
-    """Held by the supervisor from its first breath to its last; the system frees it when the process dies."""
+    """Held by the supervisor from its first breath to its last; the system frees it when the process dies.
+
+    On POSIX the lock belongs to the open file, so a child that is handed its descriptor keeps it held until it has
+    ended as well.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -30,10 +35,15 @@ class RunLock:
             time.sleep(0.02)
         return True
 
+    def inheritable(self) -> tuple[int, ...]:
+        """Return the descriptors to hand to a child that shall hold the lock too; Windows cannot share a lock."""
+        return () if self._descriptor is None or sys.platform == "win32" else (self._descriptor,)
+
     def release(self) -> None:
-        """Give the lock back."""
+        """Give the lock back; a child that holds it too keeps it."""
         if self._descriptor is not None:
-            file_lock.release(self._descriptor)
+            if sys.platform == "win32":
+                file_lock.release(self._descriptor)  # elsewhere that would take it from a child as well
             os.close(self._descriptor)
             self._descriptor = None
 

@@ -150,6 +150,25 @@ def test_that_the_trainer_learns_of_its_supervisors_death(run: Supervised) -> No
     assert run.end().outcome == "stopped"
 
 
+def test_that_a_run_is_not_lost_while_its_trainer_still_saves(run: Supervised) -> None:
+    process = run.start(
+        "started(9); step(1); sys.stdin.read(); log.append(StopRequested(step=1))\n"
+        "while not (folder.path / 'go').exists(): time.sleep(0.02)\n"
+        "end('stopped')"
+    )
+    wait_until(lambda: run.has(TrainMetrics))
+    process.kill()
+    process.wait(20)
+    wait_until(lambda: run.has(StopRequested))
+    assert not mark_lost(run.folder)
+    assert summarize(run.folder).state == "stopping"
+    with pytest.raises(RunFolderError, match="already being worked on"):
+        launch(run.folder)
+    (run.folder.path / "go").touch()
+    wait_until(lambda: not is_held(run.folder.lock_file))
+    assert run.end().outcome == "stopped"
+
+
 def test_that_a_killed_supervisor_with_its_trainer_leaves_a_lost_run_that_can_start_again(run: Supervised) -> None:
     process = run.start("started(9); step(1); sys.stdin.read()")
     wait_until(lambda: run.has(TrainMetrics))
