@@ -107,3 +107,9 @@ def test_that_values_are_written_for_a_glance(value: float, unit: str, text: str
 
 def test_that_durations_are_written_like_a_clock() -> None:
     assert [format_duration(s) for s in (0, 2.5, 75, 3725)] == ["0:00", "2.5 s", "1:15", "1:02:05"]
+
+
+def test_that_ticks_of_a_learning_rate_are_written_alike() -> None:
+    axis = VerticalAxis(percent=False)
+    assert axis.tickStrings([0.0, 2e-4, 8e-4, 1e-3], 1.0, 2e-4) == ["0", "2e−4", "8e−4", "1e−3"]
+    assert axis.tickStrings([0.0, 5e-4, 1e-2], 1.0, 5e-4)[1:] == ["0.0005", "0.0100"]

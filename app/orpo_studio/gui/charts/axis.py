@@ -11,6 +11,8 @@ from orpo_studio.gui.charts.timeline import XAxis
 
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
 _DAY = 86400
+_SMALL = 2e-3
+"""Axes that end below are written with powers of ten, as learning rates are."""
 
 
 def nice_spacing(span: float, ticks: float) -> float:
@@ -27,12 +29,18 @@ def multiples(low: float, high: float, spacing: float) -> list[float]:
     return [i * spacing for i in range(math.ceil(low / spacing - 1e-9), math.floor(high / spacing + 1e-9) + 1)]
 
 
-def plain(value: float, spacing: float) -> str:
-    """Write a tick with the digits its spacing needs; thousands as k, millions as M."""
+def plain(value: float, spacing: float, largest: float = 0.0) -> str:
+    """Write a tick with the digits its spacing needs; thousands as k, millions as M.
+
+    Args:
+        value: where the tick stands.
+        spacing: distance of two ticks.
+        largest: the largest tick of the axis, so that all are written in the same way.
+    """
     size = max(abs(value), spacing)
     if value == 0:
         return "0"
-    if size < 1e-3 or size >= 1e9:
+    if max(size, largest) < _SMALL or size >= 1e9:
         mantissa, exponent = f"{value:.1e}".split("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "−")
     scale, suffix = next(((s, t) for s, t in ((1e6, "M"), (1e4, "k")) if size >= s), (1.0, ""))
@@ -92,7 +100,8 @@ class HorizontalAxis(_Axis):
         """Write the ticks."""
         if self._axis == "seconds":
             return [format_duration(value) for value in values]
-        return [plain(value, spacing) for value in values]
+        largest = max(map(abs, values), default=0.0)
+        return [plain(value, spacing, largest) for value in values]
 
 
 class VerticalAxis(_Axis):
@@ -137,4 +146,5 @@ class VerticalAxis(_Axis):
             return [plain(value, 10.0 ** math.floor(math.log10(value) + 1e-9)) for value in values]
         if self._percent:
             return [f"{plain(value * 100, spacing * 100)} %" for value in values]
-        return [plain(value, spacing) for value in values]
+        largest = max(map(abs, values), default=0.0)
+        return [plain(value, spacing, largest) for value in values]

@@ -30,7 +30,6 @@ from orpo_studio.gui.charts.style import (
     Mark,
     Point,
     ViewOptions,
-    format_value,
 )
 from orpo_studio.gui.charts.timeline import Timeline
 
@@ -242,25 +241,7 @@ class Chart(Card):
         self.plot.ci.setVisible(not nothing_shown)
 
     def _show_values(self) -> None:
-        rearranged = False
-        for name, tile in self.header.tiles.items():
-            series = self.plot.curve(name, "training").series
-            held_out = self.plot.find(name, "evaluation")
-            evaluated = held_out.series.values if held_out is not None else series.values[:0]
-            if tile.style_.optional and tile.isHidden() == bool(len(series) or len(evaluated)):
-                tile.setVisible(tile.isHidden())
-                rearranged = True
-            value = format_value(float(series.values[-1]), tile.style_.unit) if len(series) else "–"
-            trend = series.trend() or 0.0
-            tile.set_reading(
-                Reading(
-                    value,
-                    (trend > 0) - (trend < 0),
-                    format_value(float(evaluated[-1]), tile.style_.unit) if len(evaluated) else "",
-                )
-            )
-        if rearranged:
-            self.header.arrange()
+        self.header.show_values(self.plot)
         words = [tile.accessibleName() for tile in self.header.tiles.values() if tile.isChecked()]
         description = self.crosshair.words or "; ".join(words)
         if description != self.accessibleDescription():

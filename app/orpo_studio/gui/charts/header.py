@@ -25,7 +25,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from orpo_studio.gui.charts.style import LIGHT, ChartColors, CurveStyle
+from orpo_studio.gui.charts.plot import Plot
+from orpo_studio.gui.charts.style import LIGHT, ChartColors, CurveStyle, format_value
 
 _GAP = 8
 
@@ -225,6 +226,27 @@ class Header(QWidget):
         self.title.setFont(scaled_font(self.font(), 1.0, bold=True))
         for tile in self.tiles.values():
             tile.set_theme(colors)
+
+    def show_values(self, plot: Plot) -> None:
+        """Show the newest value and the trend of every curve, and the tiles of optional curves that have any."""
+        rearranged = False
+        for name, tile in self.tiles.items():
+            series = plot.curve(name, "training").series
+            held_out = plot.find(name, "evaluation")
+            evaluated = held_out.series.values if held_out is not None else series.values[:0]
+            if tile.style_.optional and tile.isHidden() == bool(len(series) or len(evaluated)):
+                tile.setVisible(tile.isHidden())
+                rearranged = True
+            unit, trend = tile.style_.unit, series.trend() or 0.0
+            tile.set_reading(
+                Reading(
+                    format_value(float(series.values[-1]), unit) if len(series) else "–",
+                    (trend > 0) - (trend < 0),
+                    format_value(float(evaluated[-1]), unit) if len(evaluated) else "",
+                )
+            )
+        if rearranged:
+            self.arrange()
 
     def arrange(self) -> None:
         """Place the tiles that have something to say."""

@@ -190,6 +190,9 @@ class Lane:
         if not symbols or not visible:
             self._hide("symbols")
             return
+        # An evaluation mostly has a checkpoint at the same step: two symbols on each other would be neither.
+        others = {mark.at(options.axis) for mark in visible if mark.kind != "evaluation"}
+        visible = [mark for mark in visible if mark.kind != "evaluation" or mark.at(options.axis) not in others]
         top = frame.edge(top=True)
         spots = [
             {
