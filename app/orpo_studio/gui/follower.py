@@ -23,8 +23,8 @@ class RunFollower(QObject):
     """New events, in order."""
     state_changed = Signal()
     """The computed state, the stage, the job or the problems may have changed."""
-    launch_failed = Signal(str)
-    """The supervisor ended before it said a word; the end of the console log."""
+    launch_failed = Signal()
+    """The supervisor ended before it said a word."""
 
     def __init__(self, folder: RunFolder, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -34,6 +34,7 @@ class RunFollower(QObject):
         self._lock_held = is_held(folder.lock_file)
         self._polls = 0
         self._process: subprocess.Popen[bytes] | None = None
+        self._written_before = 0
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.poll)
         self._replaying = True
@@ -58,9 +59,21 @@ class RunFollower(QObject):
         """Follow no longer."""
         self._timer.stop()
 
-    def watch_process(self, process: subprocess.Popen[bytes]) -> None:
-        """Watch a supervisor just started from here, to say so if it dies before its first event."""
-        self._process = process
+    def written(self) -> int:
+        """Return the bytes that the run has said so far."""
+        try:
+            return self.folder.events_file.stat().st_size
+        except OSError:
+            return 0
+
+    def watch_process(self, process: subprocess.Popen[bytes], written_before: int = 0) -> None:
+        """Watch a supervisor just started from here, to say so if it dies before its first event.
+
+        Args:
+            process: the supervisor.
+            written_before: what :meth:`written` returned before its start.
+        """
+        self._process, self._written_before = process, written_before
         self.state_changed.emit()
 
     def poll(self) -> None:
@@ -83,19 +96,12 @@ class RunFollower(QObject):
         changed = held != self._lock_held
         self._lock_held = held
         if self._process is not None and self._process.poll() is not None:
-            said_nothing = not self.folder.events_file.exists() or self.folder.events_file.stat().st_size == 0
             self._process, changed = None, True
-            if said_nothing:
-                self.launch_failed.emit(self._log_tail())
+            if self.written() <= self._written_before:
+                self.launch_failed.emit()
         if not held and self._process is None and not self._replaying and self._is_open():
             mark_lost(self.folder)
         return changed
 
     def _is_open(self) -> bool:
         return (self.fold.attempts > 0 and self.fold.ended is None) or bool(self.fold.job)
-
-    def _log_tail(self) -> str:
-        try:
-            return self.folder.console_log.read_text(encoding="utf-8", errors="replace")[-4000:]
-        except OSError:
-            return ""

@@ -18,6 +18,7 @@ from orpo_studio.gui.notice import Notice, notice_of
 from orpo_studio.gui.preferences import Preferences, save_preferences
 from orpo_studio.gui.runlist import RunList
 from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, create_run, launch
+from orpo_studio.runs.ending import explain_silence
 
 
 class Workbench(QObject):
@@ -182,7 +183,8 @@ class Workbench(QObject):
         if self.follower is None:
             return
         try:
-            self.follower.watch_process(launch(self.follower.folder, job, **request))
+            before = self.follower.written()
+            self.follower.watch_process(launch(self.follower.folder, job, **request), before)
         except RunFolderError as error:
             self.tell(error)
 
@@ -261,13 +263,7 @@ class Workbench(QObject):
             self.preferences.remember_data(source)
         self.issues_changed.emit()
 
-    def _on_launch_failed(self, log_tail: str) -> None:
-        self.tell(
-            Notice(
-                severity="error",
-                title="The run could not be started.",
-                detail="The training process ended before it began.",
-                hint="Set the program up again with packaging/start.py, then start the run once more.",
-                more=log_tail,
-            )
-        )
+    def _on_launch_failed(self) -> None:
+        if self.follower is not None:
+            ending = explain_silence(self.follower.folder)
+            self.tell(Notice("error", ending.title, ending.detail, ending.hint, ending.more))

@@ -7,6 +7,7 @@ from orpo_studio.events import JobEnded, Problem, RunEnded
 from orpo_studio.runs.folder import RunFolder
 
 _IMPORT_FAILED = re.compile(r"^(?:ModuleNotFoundError|ImportError|OSError: .*\.so\b).*", re.MULTILINE)
+_DISK_FULL = re.compile(r"^.*(?:No space left on device|Disk quota exceeded|os error 28\)).*$", re.MULTILINE)
 _TAIL_BYTES = 4000
 _SIGKILL = 9
 
@@ -48,6 +49,9 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
     what = "run" if isinstance(end, RunEnded) else end.job
     log = f"The whole log is {folder.console_log}."
     if end.outcome == "lost":
+        tail = _end_of_log(folder)
+        if _DISK_FULL.search(tail):  # what kept the processes from a word of their own
+            return _from_log(f"The {what} was lost.", tail, log)
         return Ending(
             "lost",
             f"The {what} was lost: its processes ended without a word.",
@@ -71,13 +75,16 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
 
 def explain_silence(folder: RunFolder) -> Ending:
     """Explain a supervisor that died before it said anything, from what it printed."""
+    return _from_log("The run could not be started.", _end_of_log(folder), f"The whole log is {folder.console_log}.")
+
+
+def _end_of_log(folder: RunFolder) -> str:
     try:
         with folder.console_log.open("rb") as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
-            tail = file.read().decode("utf-8", errors="replace")
+            return file.read().decode("utf-8", errors="replace")
     except OSError:
-        tail = ""
-    return _from_log("The run could not be started.", tail, f"The whole log is {folder.console_log}.")
+        return ""
 
 
 def _from_log(title: str, tail: str, log: str) -> Ending:
@@ -88,6 +95,15 @@ def _from_log(title: str, tail: str, log: str) -> Ending:
             "The training packages are missing or broken.",
             missing.group().strip(),
             f"Set them up again with: python3 packaging/start.py, then start the run once more. {log}",
+            tail,
+        )
+    full = _DISK_FULL.search(tail)
+    if full:
+        return Ending(
+            "disk-full",
+            "The disk is full.",
+            full.group().strip(),
+            f"Make room on the disk of this workspace, then go on. Complete checkpoints are kept. {log}",
             tail,
         )
     return Ending("ended", title, _last_line(tail), log, tail)
