@@ -234,9 +234,12 @@ def test_that_jobs_on_an_untrained_run_are_refused(
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "out-of-memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out-of-memory"),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 17.95 GiB)"), "out-of-memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), "out-of-memory"),
         (OSError(errno.ENOSPC, "No space left on device"), "disk-full"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), "disk-full"),
         (PermissionError(errno.EACCES, "Permission denied", "adapter"), "not-writable"),
+        (OSError(errno.EROFS, "Read-only file system", "adapter"), "not-writable"),
         (ModuleNotFoundError("No module named 'torch'"), "cannot-import"),
         (ZeroDivisionError("division by zero"), "unexpected"),
     ],

@@ -258,3 +258,19 @@ def test_that_the_source_may_vanish_once_it_is_converted(
 
     assert outcome(run(folder)) == "completed"
     shutil.rmtree(folder.path)
+
+
+def test_that_an_answer_that_fails_does_not_end_the_training(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_long(*_arguments: Any, **_options: Any) -> list[str]:
+        raise IndexError("index out of range in self")  # what a model with learned positions says
+
+    monkeypatch.setattr("orpo_studio.trainer.heldout.answer", too_long)
+    folder = make_run(tmp_path, tiny_model, pairs_file)
+
+    events = run(folder)
+
+    assert outcome(events) == "completed"
+    assert {problem.code for problem in of_kind(events, Problem)} == {"no-sample"}
+    assert (folder.adapter / "adapter_model.safetensors").is_file()

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orpo_studio.data.pair import Message, Pair
-from orpo_studio.events import EvaluationMetrics, SampleAnswer
+from orpo_studio.events import EvaluationMetrics, Problem, SampleAnswer
+from orpo_studio.models.problem import ModelProblem
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.generate import answer, in_words
 from orpo_studio.trainer.load import Loaded
@@ -51,7 +52,7 @@ class HeldOut:
             )
         )
         samples = [pair.prompt for pair in self.texts[: self.context.spec.evaluate.samples]]
-        self.sample(samples, step=step, source="base" if moment == "before" else "tuned")
+        self.try_sample(samples, step=step, source="base" if moment == "before" else "tuned")
         return measures
 
     def measure(self, moment: Moment) -> list[PairMeasure]:
@@ -69,6 +70,23 @@ class HeldOut:
         for prompt, text in zip(prompts, answers, strict=True):
             self.context.say(SampleAnswer(step=step, source=source, prompt=in_words(prompt), answer=text))
         return answers
+
+    def try_sample(self, prompts: Sequence[Sequence[Message]], *, step: int, source: Literal["base", "tuned"]) -> None:
+        """Answer prompts as :meth:`sample` does; where that fails it is said, and the training goes on."""
+        try:
+            self.sample(prompts, step=step, source=source)
+        # A prompt longer than the model's positions, memory that is short, a template that refuses: hours of training
+        # are worth more than an answer.
+        except (RuntimeError, IndexError, ValueError, ModelProblem) as error:
+            self.context.say(
+                Problem(
+                    severity="warning",
+                    code="no-sample",
+                    title="A sample answer could not be written.",
+                    detail=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}",
+                    hint="The training goes on. A shorter prompt, or a shorter longest answer, may help.",
+                )
+            )
 
 
 def select_held_out(context: JobContext, loaded: Loaded, held_out: Tokenized, count: int) -> HeldOut:

@@ -54,7 +54,7 @@ def explain(error: BaseException) -> Problem:
             _first_line(error),
             "Make room on the disk of this workspace, then start again. Complete checkpoints are kept.",
         )
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
         return _error(
             "not-writable",
             "A file could not be written.",
@@ -88,8 +88,9 @@ def _is_out_of_memory(error: BaseException) -> bool:
     # By name: this must work when torch cannot be imported.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "not enough memory" in text)
+    # The CPU's allocator, Windows', and those of Apple's and AMD's cards and of cuBLAS, each with words of its own.
+    told = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in told)
 
 
 def _is_disk_full(error: BaseException) -> bool:

@@ -203,7 +203,7 @@ class _Training:
         if not asked:
             asked = [pair.prompt for pair in self._held_out.texts[: max(1, self._context.spec.evaluate.samples)]]
         with contextlib.suppress(StopNow):
-            self._held_out.sample(asked, step=step, source="tuned")
+            self._held_out.try_sample(asked, step=step, source="tuned")
 
     def _say_saved(self, checkpoint: Checkpoint) -> None:
         folder = checkpoint.path.relative_to(self._context.folder.path).as_posix()
