@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-
 from orpo_studio.config.check import Issue, check
 from orpo_studio.config.option import Option, all_options
 from orpo_studio.config.sections import SECTIONS
@@ -100,7 +98,7 @@ def render_spec(spec: RunSpec) -> str:
     lines = [
         "# A run of ORPO Studio. Repeat it with: orpo-studio train run.toml",
         f"schema_version = {SCHEMA_VERSION}",
-        f"name = {tomlkit.item(spec.name).as_string()}",
+        f"name = {_toml(spec.name)}",
     ]
     for section in SECTIONS:
         lines += ["", f"[{section}]"]
@@ -138,5 +136,7 @@ def _comment(option: Option) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
+    import tomlkit  # only writing needs it, and the window's start does not write
+
     text: str = tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string()
     return text

@@ -5,7 +5,6 @@ A file and no pipe or signal: it works from any process, on any system, and outl
 
 import json
 import os
-import uuid
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,7 +28,7 @@ def ask(folder: RunFolder, name: RequestName, **details: Any) -> None:
         OSError: the folder cannot be written.
     """
     folder.control.mkdir(exist_ok=True)
-    path = folder.control / f"{name}.{uuid.uuid4().hex}"
+    path = folder.control / f"{name}.{os.urandom(8).hex()}"
     beside = path.with_name(f".{path.name}")
     beside.write_text(json.dumps(details), encoding="utf-8")
     beside.replace(path)
