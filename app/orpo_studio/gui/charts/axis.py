@@ -40,7 +40,7 @@ def plain(value: float, spacing: float, largest: float = 0.0) -> str:
     size = max(abs(value), spacing)
     if value == 0:
         return "0"
-    if max(size, largest) < _SMALL or size >= 1e9:
+    if (size < 1e-3 and not largest) or 0 < largest < _SMALL or size >= 1e9:
         mantissa, exponent = f"{value:.1e}".split("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "−")
     scale, suffix = next(((s, t) for s, t in ((1e6, "M"), (1e4, "k")) if size >= s), (1.0, ""))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orpo_studio.gui.charts.style import CardStyle
     from orpo_studio.gui.pages.train.feed import ChartFeed
 
-LOAD_AFTER_MS = 60
+LOAD_AFTER_MS = 20
 """pyqtgraph is imported this long after the page was made: the window has painted by then."""
 _BATCH = 150
 """Events taken in one go: about 2,000 points, 3 ms."""
