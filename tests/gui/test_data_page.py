@@ -44,6 +44,19 @@ def test_that_every_row_is_accounted_for(qtbot: QtBot, bench: Workbench, page: D
     assert "empty" in page.aside.table.item(0, 1).text().lower()
 
 
+def test_that_markup_in_a_row_set_aside_is_shown_as_it_is(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path
+) -> None:
+    file = write_pairs(tmp_path / "pairs.jsonl")
+    with file.open("a") as more:
+        more.write("\n" + json.dumps({"prompt": "<img src=x>", "chosen": "", "rejected": "x"}))
+    read(qtbot, bench, file)
+
+    tip = page.aside.table.item(0, 2).toolTip()
+    assert "&lt;img src=x&gt;" in tip
+    assert "<img" not in tip
+
+
 def test_that_the_first_pair_shows_at_once_with_its_turns(
     qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path
 ) -> None:

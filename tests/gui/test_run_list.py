@@ -236,3 +236,14 @@ def test_that_a_name_with_markup_is_shown_as_it_is(bench: Workbench, make_run: M
     run = make_run("<b>bold</b>")
 
     assert face.spoken(summarize(run.folder)).startswith("<b>bold</b>, finished, 52 % → 91 %")
+
+
+def test_that_a_tooltip_shows_markup_in_a_name_as_it_is(
+    qtbot: QtBot, bench: Workbench, table: RunsPage, make_run: MakeRun
+) -> None:
+    make_run("<img src=x>")
+    refresh(qtbot, bench, 1)
+
+    tip = table.model.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "&lt;img src=x&gt;" in tip
+    assert "<img" not in tip

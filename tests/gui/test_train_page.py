@@ -6,9 +6,11 @@ from typing import Literal
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted_run import PROMPTS, ScriptedRun
+from orpo_studio.config.plan import make_plan
 from orpo_studio.events import EvaluationMetrics, JobEnded, JobStarted, Problem, Stage, TrainMetrics
 from orpo_studio.gui.notices import NoticeCard
 from orpo_studio.gui.pages.train import TrainPage
@@ -82,6 +84,20 @@ def test_that_the_demo_is_one_click_away(qtbot: QtBot, page: TrainPage) -> None:
 
     assert page.bench.draft.values["model"]["path"] == "demo"
     assert page.bench.draft.values["data"]["source"] == "demo"
+
+
+def test_that_the_steps_told_before_the_start_are_those_that_are_made(
+    qtbot: QtBot, bench: Workbench, page: TrainPage
+) -> None:
+    bench.use_demo()
+    bench.draft.set("recipe.max_steps", 0)
+    bench.draft.set("recipe.epochs", 0.301)
+    qtbot.waitUntil(bench.can_start, timeout=20_000)
+    spec, data = bench.draft.checked.spec, bench.data.prepared
+    assert spec is not None
+    assert data is not None
+    steps = make_plan(spec, data.summary.train).total_steps
+    assert any(f", {steps} steps" in found.text() for found in page.start.findChildren(QLabel))
 
 
 def test_that_every_step_is_on_the_board_live_and_in_replay(qtbot: QtBot, page: TrainPage, make_run: MakeRun) -> None:

@@ -176,8 +176,8 @@ def test_that_a_dropped_recipe_with_a_mistake_changes_nothing_and_says_why(windo
 
 
 def test_that_the_palette_finds_and_does_an_action(qtbot: QtBot, window: MainWindow) -> None:
-    window._open_palette()
-    palette = window._palette
+    palette = window.palette_dialog
+    palette.open_fresh()
     qtbot.keyClicks(palette.field, "theme dark")
     qtbot.keyClick(palette.field, Qt.Key.Key_Return)
 
@@ -226,3 +226,12 @@ def test_that_a_long_or_hostile_name_does_not_widen_the_window(qtbot: QtBot, win
         run.die()
 
     assert widths[0] == widths[1]
+
+
+def test_that_a_damaged_place_of_the_window_does_not_stop_the_start(qtbot: QtBot, qapp: object, tmp_path: Path) -> None:
+    file = tmp_path / "preferences.json"
+    file.write_text(json.dumps({"geometry": "a"}))  # no base64
+    made = make_window(tmp_path / "workspace", file)
+    qtbot.addWidget(made)
+    assert made.current_page == "model"
+    made.bench.close()

@@ -1,6 +1,5 @@
 """The models this window knows: the demo and the recent ones, each described in the background."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 from orpo_studio.config import DEMO
 from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.gui.theme import em, theme
+from orpo_studio.gui.widgets.basic import tooltip
 from orpo_studio.runs.inputs import model_folder
 from orpo_studio.words import count, parameters, size
 
@@ -105,7 +105,7 @@ class KnownModels(QAbstractTableModel):
             return _cell(row, index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
             why = f"\n\n{row.problem}" if row.problem is not None else ""
-            return f"<p>{html.escape(str(model_folder(row.path)) + why).replace(chr(10), '<br>')}</p>"
+            return tooltip(f"{model_folder(row.path)}{why}")
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(index.column())
         if role == Qt.ItemDataRole.ForegroundRole and index.column() == len(COLUMNS) - 1 and row.card is None:

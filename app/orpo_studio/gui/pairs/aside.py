@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from orpo_studio.gui.theme import em
-from orpo_studio.gui.widgets.basic import label
+from orpo_studio.gui.widgets.basic import label, tooltip
 
 if TYPE_CHECKING:
     from orpo_studio.data.prepared import PreparedData
@@ -55,5 +55,5 @@ class SetAsideTable(QWidget):
         for place, row in enumerate(rows):
             for column, text in enumerate((str(row.source_row), row.words, " ".join(row.excerpt.split()))):
                 item = QTableWidgetItem(text[:200])
-                item.setToolTip(text[:2000])
+                item.setToolTip(tooltip(text[:2000]))
                 self.table.setItem(place, column, item)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from orpo_studio import words
 from orpo_studio.gui.runlist import RunList
 from orpo_studio.gui.runs import face
+from orpo_studio.gui.widgets.basic import tooltip
 from orpo_studio.runs import RunSummary
 
 Index = QModelIndex | QPersistentModelIndex
@@ -127,7 +128,7 @@ class RunsModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return words.one_line(column.text(summary))
             case Qt.ItemDataRole.ToolTipRole:
-                return face.tooltip(summary)
+                return tooltip(face.tooltip(summary))
             case Qt.ItemDataRole.AccessibleTextRole:
                 return face.spoken(summary) if index.column() == 0 else f"{column.title}: {column.text(summary)}"
             case Qt.ItemDataRole.TextAlignmentRole:

@@ -1,5 +1,6 @@
 """The plainest widgets, made the same way everywhere."""
 
+import html
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
@@ -25,6 +26,11 @@ def label(text: str = "", kind: str = "", *, wrap: bool = False, selectable: boo
     return made
 
 
+def tooltip(text: str) -> str:
+    """Return a tooltip that says a text as it stands: Qt would take one that looks like HTML for HTML."""
+    return f"<p>{html.escape(text).replace(chr(10), '<br>')}</p>" if text else ""
+
+
 def set_kind(widget: QWidget, kind: str) -> None:
     """Change the ``kind`` of a widget and show it."""
     if widget.property("kind") != kind:
@@ -45,7 +51,7 @@ def button(text: str, clicked: Callable[[], object], kind: str = "", *, name: st
         made.setCursor(Qt.CursorShape.PointingHandCursor)
         made.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
     if hint:
-        made.setToolTip(hint)
+        made.setToolTip(tooltip(hint))
     return made
 
 

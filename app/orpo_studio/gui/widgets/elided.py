@@ -5,6 +5,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOption
 
 from orpo_studio.gui.theme import em
+from orpo_studio.gui.widgets.basic import tooltip
 
 
 class ElidedLabel(QLabel):
@@ -25,7 +26,7 @@ class ElidedLabel(QLabel):
         option = QStyleOption()
         option.initFrom(self)
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-        self.setToolTip(self.text() if text != self.text() else "")
+        self.setToolTip(tooltip(self.text()) if text != self.text() else "")
         self.style().drawItemText(
             painter,
             self.rect(),

@@ -1,13 +1,12 @@
 """Before a run: what is about to start, what is missing, and what will be seen here."""
 
-import math
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from orpo_studio import words
 from orpo_studio.config import RunSpec
 from orpo_studio.config.option import format_number
+from orpo_studio.config.plan import make_plan
 from orpo_studio.gui.runs.face import place_name
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, card, label
@@ -112,8 +111,7 @@ def _length(spec: RunSpec, pairs: int) -> str:
     else:
         steps = f"{recipe.epochs:g} {'epoch' if recipe.epochs == 1 else 'epochs'}"
         if pairs:
-            per_epoch = math.ceil(math.ceil(pairs / recipe.micro_batch) / recipe.accumulation)
-            steps += f", {words.count(max(1, round(recipe.epochs * per_epoch)))} steps"
+            steps += f", {words.count(make_plan(spec, pairs).total_steps)} steps"
     return f"{steps} of {words.count(batch)} {'pair' if batch == 1 else 'pairs'}"
 
 
