@@ -176,8 +176,8 @@ def test_that_a_dropped_recipe_with_a_mistake_changes_nothing_and_says_why(windo
 
 
 def test_that_the_palette_finds_and_does_an_action(qtbot: QtBot, window: MainWindow) -> None:
-    window._open_palette()
-    palette = window._palette
+    palette = window.palette_dialog
+    palette.open_fresh()
     qtbot.keyClicks(palette.field, "theme dark")
     qtbot.keyClick(palette.field, Qt.Key.Key_Return)
 

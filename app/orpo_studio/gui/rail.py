@@ -4,6 +4,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QToolButton, QVBoxLayout, QWidget
 
+from orpo_studio.gui.outline import RAIL_EM
 from orpo_studio.gui.steps import STEPS, Step, StepState, step_state
 from orpo_studio.gui.theme import em, theme
 from orpo_studio.gui.widgets.basic import line
@@ -93,7 +94,7 @@ class Rail(QFrame):
     def __init__(self, bench: Workbench, runs: QWidget) -> None:
         super().__init__()
         self.setProperty("kind", "rail")
-        self.setFixedWidth(em(16))
+        self.setFixedWidth(em(RAIL_EM))
         self._bench = bench
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, em(1), 0, em(0.5))

@@ -1,33 +1,54 @@
 """The main window: rail, header, the six pages, notices and foot. It places and connects; the work is elsewhere."""
 
-import base64
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMessageBox, QVBoxLayout, QWidget
 
-from orpo_studio.gui.actions import Actions
-from orpo_studio.gui.foot import Foot
-from orpo_studio.gui.header import Header
-from orpo_studio.gui.notices import NoticeStrip
-from orpo_studio.gui.page_stack import PageStack
-from orpo_studio.gui.pages.page import Page
-from orpo_studio.gui.palette import Palette
-from orpo_studio.gui.rail import Rail
-from orpo_studio.gui.runs.rail_list import RunListView
+from orpo_studio.gui.outline import Outline
 from orpo_studio.gui.theme import em
-from orpo_studio.gui.workbench import Workbench
+
+if TYPE_CHECKING:
+    from orpo_studio.gui.pages.page import Page
+    from orpo_studio.gui.workbench import Workbench
 
 
 class MainWindow(QMainWindow):
-    """The window."""
+    """The window. It shows its outline until it is filled: what filling imports takes longer than a first paint may.
 
-    def __init__(self, bench: Workbench) -> None:
+    Args:
+        geometry: place and size as the preferences remember them, or the empty string.
+    """
+
+    outlined = Signal()
+    """The outline has been painted."""
+
+    def __init__(self, geometry: str = "") -> None:
         super().__init__()
-        self.bench = bench
         self.setWindowTitle("ORPO Studio")
         self.setAcceptDrops(True)
         self.resize(em(80), em(52))
+        if geometry:
+            self.restoreGeometry(QByteArray.fromBase64(geometry.encode()))
+        outline = Outline()
+        outline.painted.connect(self.outlined)
+        self.setCentralWidget(outline)
+        self._is_filled = self._leaving = False
+
+    def fill(self, bench: "Workbench") -> None:
+        """Put rail, header, pages, notices and foot into the window."""
+        from orpo_studio.gui.actions import Actions
+        from orpo_studio.gui.foot import Foot
+        from orpo_studio.gui.header import Header
+        from orpo_studio.gui.notices import NoticeStrip
+        from orpo_studio.gui.page_stack import PageStack
+        from orpo_studio.gui.palette import Palette
+        from orpo_studio.gui.rail import Rail
+        from orpo_studio.gui.runs.rail_list import RunListView
+
+        self.bench = bench
+        bench.setParent(self)
         self.stack = PageStack(bench)
         self.pages = self.stack.pages
         self.runs = RunListView(bench)
@@ -36,10 +57,10 @@ class MainWindow(QMainWindow):
         self.notices = NoticeStrip()
         self.foot = Foot(bench)
         self.actions_table = Actions(self, bench, self.show_page)
-        self._palette: Palette | None = None
+        self.palette_dialog = Palette(self, self.actions_table.all)
         self._arrange()
         self._connect()
-        self._restore()
+        self._is_filled = True
         self.show_page("train" if bench.read_only else "model")
 
     def show_page(self, key: str) -> None:
@@ -67,12 +88,15 @@ class MainWindow(QMainWindow):
     # --- Qt's events
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._is_filled:
+            super().closeEvent(event)
+            return
         follower = self.bench.follower
         if follower is not None and follower.state in {"launching", "running"} and not self._leaving:
             event.ignore()
             self._ask_before_leaving()
             return
-        self.bench.preferences.geometry = base64.b64encode(self.saveGeometry().data()).decode()
+        self.bench.preferences.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
         try:
             self.bench.save_preferences()
         except OSError as error:
@@ -81,7 +105,7 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
+        if self._is_filled and any(url.isLocalFile() for url in event.mimeData().urls()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
@@ -120,15 +144,9 @@ class MainWindow(QMainWindow):
         bench.run_started.connect(lambda: self.show_page("train"))
         self.header.menu.setMenu(self.actions_table.menu())
         palette = QShortcut(QKeySequence("Ctrl+K"), self)
-        palette.activated.connect(self._open_palette)
-        self._leaving = False
+        palette.activated.connect(self.palette_dialog.open_fresh)
 
-    def _open_palette(self) -> None:
-        if self._palette is None:
-            self._palette = Palette(self, self.actions_table.all)
-        self._palette.open_fresh()
-
-    def _on_page(self, page: Page) -> None:
+    def _on_page(self, page: "Page") -> None:
         page.step_wanted.connect(self.show_page)
         page.option_wanted.connect(self.show_option)
 
@@ -137,10 +155,6 @@ class MainWindow(QMainWindow):
         if follower is not None:
             follower.state_changed.connect(self.refresh)
         self.refresh()
-
-    def _restore(self) -> None:
-        if self.bench.preferences.geometry:
-            self.restoreGeometry(QByteArray.fromBase64(self.bench.preferences.geometry.encode()))
 
     def _ask_before_leaving(self) -> None:
         box = QMessageBox(self)
