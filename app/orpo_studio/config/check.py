@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from orpo_studio.config.option import Option, all_options, did_you_mean
+from orpo_studio.config.option import Option, all_options, did_you_mean, quoted
 from orpo_studio.config.sections import SECTIONS
 from orpo_studio.config.spec import RunSpec
 
@@ -190,11 +190,9 @@ def _in_words(option: Option, detail: ErrorDetails) -> str:
     if kind in {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}:
         return f"{option.title} must be {option.bounds}{unit}."
     if kind == "literal_error":
-        return f"{option.title} is one of {', '.join(option.choices)}; “{value}” is not."
-    if kind.startswith("int"):
-        return f"{option.title} needs a whole number; “{value}” is not one."
-    if kind.startswith("float"):
-        return f"{option.title} needs a number; “{value}” is not one."
+        return f"{option.title} is one of {', '.join(option.choices)}; “{quoted(value)}” is not."
+    if kind.startswith(("int", "float")):
+        return option.not_of_its_kind(value)
     if kind.startswith("bool"):
         return f"{option.title} is either true or false."
     return f"{option.title}: {detail['msg']}."

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from typing import Any, Literal
 import annotated_types
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
+
+_LONGEST_QUOTE = 40
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(e[-+]?\d+)?", re.IGNORECASE)
 
 
 class Level(StrEnum):
@@ -124,17 +128,27 @@ class Option:
             return ", ".join(map(str, value))
         return str(value)
 
+    def not_of_its_kind(self, value: object) -> str:
+        """Say that something entered is no number, and how one is written."""
+        wanted = "a whole number" if self.kind is Kind.INTEGER else "a number, such as 0.1 or 5e-5"
+        entered = quoted(value)
+        if not entered:
+            return f"{self.title} needs {wanted}."
+        if _DECIMAL_COMMA.fullmatch(entered):
+            return f"{self.title} needs {wanted}; write “{entered}” with a point."
+        return f"{self.title} needs {wanted}; “{entered}” is not one."
+
     def _integer(self, text: str) -> int:
         try:
             return int(text.replace("_", "").replace(" ", ""))
         except ValueError:
-            raise OptionError(f"{self.title} needs a whole number; “{text}” is not one.") from None
+            raise OptionError(self.not_of_its_kind(text)) from None
 
     def _number(self, text: str) -> float:
         try:
             return float(text.replace("_", "").replace("×10^", "e"))
         except ValueError:
-            raise OptionError(f"{self.title} needs a number, such as 0.1 or 5e-5; “{text}” is not one.") from None
+            raise OptionError(self.not_of_its_kind(text)) from None
 
     def _flag(self, text: str) -> bool:
         word = text.lower()
@@ -142,12 +156,18 @@ class Option:
             return True
         if word in {"false", "no", "off", "0"}:
             return False
-        raise OptionError(f"{self.title} is either true or false; “{text}” is neither.")
+        raise OptionError(f"{self.title} is either true or false; “{quoted(text)}” is neither.")
 
     def _choice(self, text: str) -> str:
         if text in self.choices:
             return text
-        raise OptionError(f"{self.title} is one of {', '.join(self.choices)}; “{text}” is not.")
+        raise OptionError(f"{self.title} is one of {', '.join(self.choices)}; “{quoted(text)}” is not.")
+
+
+def quoted(value: object) -> str:
+    """Write what a person entered so that it fits into a sentence: on one line, cut where it is long."""
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in str(value)[:200]).split())
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 1]}…"
 
 
 def format_number(value: float) -> str:
