@@ -19,7 +19,7 @@ from orpo_studio.data.layouts import Recognition, recognize
 from orpo_studio.data.pair import Pair, SetAside
 from orpo_studio.data.prepared import PAIRS, PAIRS_TO_VIEW, SET_ASIDE, SUMMARY, VERSION, PreparedData, Summary
 from orpo_studio.data.problem import REASON_TITLES, ConversionCancelled, DataProblem, Reason, RowProblem
-from orpo_studio.data.reading import read_rows
+from orpo_studio.data.reading import read_rows, require_file
 from orpo_studio.data.rows import EXCERPT, NumberedRow, Unreadable
 from orpo_studio.data.split import choose_held_out, held_out_count, prompt_key
 
@@ -97,10 +97,10 @@ def prepare(
     """
     key = blake2b(digest_size=16)
     if isinstance(held_out, Path):
-        setting = f"{digest_of(held_out)}{held_out.suffix}"
+        setting = f"{digest_of(held_out, cancel)}{held_out.suffix}"
     else:
         setting = f"{type(held_out).__name__} {held_out}"
-    for part in (digest_of(source), source.suffix, setting, seed, VERSION):
+    for part in (digest_of(source, cancel), source.suffix, setting, seed, VERSION):
         key.update(f"{part}\n".encode())
     folder = cache / key.hexdigest()
     try:
@@ -111,16 +111,21 @@ def prepare(
     return replace(known, summary=replace(known.summary, source=str(source), held_out_source=here))
 
 
-def digest_of(path: Path) -> str:
+def digest_of(path: Path, cancel: Cancel | None = None) -> str:
     """Return what stands for a file's content.
 
     Raises:
         DataProblem: the file cannot be read.
+        ConversionCancelled: ``cancel`` said so.
     """
+    require_file(path)
+    stop = cancel or _never
     digest = blake2b(digest_size=32)
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
+                if stop():
+                    raise ConversionCancelled
                 digest.update(block)
     except OSError as error:
         raise DataProblem(
@@ -267,8 +272,8 @@ class _Conversion:
         raise DataProblem(
             "too-few-rows",
             f"{source.name} has {kept} usable row{'' if kept == 1 else 's'}; at least {least} are needed.",
-            detail=f"{read.rows_in:,} rows were read as '{read.recognition.layout}'. {reasons}".strip(),
-            hint="Choose a file with more preference pairs, or correct the rows named above.",
+            detail=f"Read as '{read.recognition.layout}'. Rows in the file: {read.rows_in:,}. {reasons}".strip(),
+            hint="Choose a file with more preference pairs, or correct these rows.",
         )
 
     def _write_summary(self, files: tuple[_File, ...], train: int, held_out: int) -> None:

@@ -98,6 +98,36 @@ def read_rows(source: Path, advance: Advance | None = None) -> Iterator[Numbered
         raise _unreadable(source, error) from error
 
 
+def require_file(source: Path) -> None:
+    """Make sure that a path means a file with an end: a device or a pipe would be read for ever.
+
+    Raises:
+        DataProblem: it does not.
+    """
+    try:
+        there, folder, ordinary = source.exists(), source.is_dir(), source.is_file()
+    except OSError as error:  # a name too long, or a folder that may not be entered
+        raise _unreadable(source, error) from error
+    if not there:
+        raise DataProblem(
+            "no-such-file",
+            "There is no such file.",
+            detail=str(source),
+            hint="Check the path, or choose the file again.",
+        )
+    if folder:
+        raise DataProblem(
+            "is-a-folder", "This is a folder; choose a file in it.", detail=str(source), hint="Choose a data file."
+        )
+    if not ordinary:
+        raise DataProblem(
+            "not-a-file",
+            "This is a device or a pipe, not a file.",
+            detail=str(source),
+            hint="Save the pairs to a file, and choose that.",
+        )
+
+
 def _ignore(_share: float) -> None:
     pass
 
@@ -113,17 +143,7 @@ def _unreadable(source: Path, error: OSError) -> DataProblem:
 
 def _form_of(source: Path) -> str:
     """Tell the form of a file from its first bytes and its name."""
-    if not source.exists():
-        raise DataProblem(
-            "no-such-file",
-            "There is no such file.",
-            detail=str(source),
-            hint="Check the path, or choose the file again.",
-        )
-    if source.is_dir():
-        raise DataProblem(
-            "is-a-folder", "This is a folder; choose a file in it.", detail=str(source), hint="Choose a data file."
-        )
+    require_file(source)
     suffix = source.suffix.lower()
     if suffix in _REFUSED:
         raise DataProblem(

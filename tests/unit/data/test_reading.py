@@ -1,12 +1,14 @@
 """Rows out of files, whatever their form, and what is said of files that cannot be read."""
 
 import json
+import os
 import pickle
 from pathlib import Path
 
 import pytest
 
 from helpers.pair_files import text_row, turn, write_csv, write_json, write_jsonl, write_parquet
+from orpo_studio.data.conversion import prepare
 from orpo_studio.data.problem import DataProblem
 from orpo_studio.data.reading import read_rows
 from orpo_studio.data.rows import Unreadable
@@ -164,3 +166,13 @@ def test_that_the_share_read_grows_to_one(tmp_path: Path) -> None:
     assert shares == sorted(shares)
     assert len(shares) > 3
     assert shares[-1] == 1.0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+def test_that_what_is_no_file_is_refused_and_not_read_for_ever(tmp_path: Path) -> None:
+    pipe = tmp_path / "pairs.jsonl"
+    os.mkfifo(pipe)
+    for source, code in ((pipe, "not-a-file"), (tmp_path / "a\0b.json", "no-such-file")):
+        with pytest.raises(DataProblem) as caught:
+            prepare(source, held_out=0.1, seed=0, cache=tmp_path / "cache")
+        assert caught.value.code == code
