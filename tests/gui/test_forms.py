@@ -14,6 +14,7 @@ from orpo_studio.gui.forms.field import Field
 from orpo_studio.gui.forms.form import Form
 from orpo_studio.gui.forms.slider import LogarithmicSlider
 from orpo_studio.gui.theme import em
+from orpo_studio.gui.widgets.basic import label
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import create_run
 
@@ -283,3 +284,10 @@ def test_that_a_click_on_the_box_of_a_flag_sets_it(bench, qtbot, make_field):
 )
 def test_that_a_number_says_its_unit_and_its_bounds(name, words):
     assert unit_and_bounds(find_option(name)) == words
+
+
+def test_that_a_long_word_does_not_widen_its_window(qtbot):
+    told = label("x" * 10_000, wrap=True)
+    qtbot.addWidget(told)
+
+    assert told.minimumSizeHint().width() <= em(12)

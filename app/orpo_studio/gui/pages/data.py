@@ -73,7 +73,7 @@ class DataPage(Page):
         self.browse_held_out = button(
             "Browse…", lambda: self._browse(HELD_OUT_FILE), name="Browse for a file of held-out pairs"
         )
-        self.held_out_problem = label("", "failure")
+        self.held_out_problem = label("", "failure", wrap=True)
         second = QHBoxLayout()
         second.setSpacing(em(0.75))
         second.addWidget(label("Held-out share"))

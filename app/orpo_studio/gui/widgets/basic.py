@@ -3,10 +3,17 @@
 import html
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from orpo_studio.gui.theme import em
+
+
+class _WrappedLabel(QLabel):
+    """A wrapped label that a single long word, such as a path, does not make wider than its place."""
+
+    def minimumSizeHint(self) -> QSize:
+        return super().minimumSizeHint().boundedTo(QSize(em(12), 1 << 14))
 
 
 def label(text: str = "", kind: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
@@ -14,7 +21,7 @@ def label(text: str = "", kind: str = "", *, wrap: bool = False, selectable: boo
 
     ``kind`` is title, heading, muted, failure, attention, chosen, rejected, tuned, base or nothing.
     """
-    made = QLabel(text)
+    made = _WrappedLabel(text) if wrap else QLabel(text)
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(wrap)
     if kind:
