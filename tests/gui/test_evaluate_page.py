@@ -112,6 +112,9 @@ def test_that_a_draft_has_nothing_to_evaluate_and_offers_the_demo(qtbot: QtBot, 
     assert page.stack.currentIndex() == 0
     assert page.demo.isVisibleTo(page)
     assert "Nothing to evaluate" in page.empty_title.text()
+    with qtbot.waitSignal(page.step_wanted) as wanted:
+        page.demo.click()
+    assert wanted.args == ["train"]
 
 
 def test_that_a_run_of_a_newer_version_is_told_and_not_opened(

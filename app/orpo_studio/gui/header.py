@@ -21,6 +21,7 @@ class Header(QFrame):
         layout.setContentsMargins(em(1.5), em(0.6), em(1.5), 0)
         self.name = QLineEdit(placeholderText="Name of this run")
         self.name.setMaxLength(200)
+        self.name.setMinimumWidth(em(12))
         self.name.setMaximumWidth(em(28))
         self.name.setAccessibleName("Name of this run")
         self.name.textEdited.connect(bench.draft.set_name)
@@ -29,7 +30,8 @@ class Header(QFrame):
         layout.setSpacing(em(1))
         self.chip = label("", "muted")
         self.chip.setAccessibleName("This machine")
-        for widget in (self.name, self.run_title, self.new_run):
+        layout.addWidget(self.name, 2)
+        for widget in (self.run_title, self.new_run):
             layout.addWidget(widget)
         layout.addStretch(1)
         layout.addWidget(self.chip)

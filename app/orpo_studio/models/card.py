@@ -137,7 +137,8 @@ def _read_config(folder: Path) -> dict[str, object]:
             "not-a-folder",
             "There is no such folder." if missing else "This is a file; a model is a folder.",
             detail=str(folder),
-            hint="Choose the folder that holds config.json and the .safetensors files.",
+            hint="Choose the folder that holds config.json and the .safetensors files. A model from the Hugging Face "
+            "Hub is downloaded first: hf download NAME --local-dir FOLDER",
         )
     if not (folder / "config.json").is_file():
         adapter = read_object_if_there(folder / "adapter_config.json")

@@ -47,7 +47,7 @@ class EvaluatePage(Page):
     def _build_empty(self) -> QWidget:
         self.empty_title = label("", "heading")
         self.empty_detail = label("", "muted", wrap=True)
-        self.demo = button("Try the demo", self.bench.use_demo)
+        self.demo = button("Try the demo", self._try_demo)
         empty = QWidget()
         layout = QVBoxLayout(empty)
         layout.addStretch(1)
@@ -199,6 +199,10 @@ class EvaluatePage(Page):
             self.doing.setText("")
 
     # --- doing
+
+    def _try_demo(self) -> None:
+        self.bench.use_demo()
+        self.step_wanted.emit("train")
 
     def _ask(self) -> None:
         self.bench.run_job(Job.EVALUATE, prompts=[self.question.toPlainText().strip()], measure=False)

@@ -112,7 +112,7 @@ def _length(spec: RunSpec, pairs: int) -> str:
         steps = f"{recipe.epochs:g} {'epoch' if recipe.epochs == 1 else 'epochs'}"
         if pairs:
             steps += f", {words.count(make_plan(spec, pairs).total_steps)} steps"
-    return f"{steps} of {words.count(batch)} {'pair' if batch == 1 else 'pairs'}"
+    return f"{steps}, {words.count(batch)} {'pair' if batch == 1 else 'pairs'} a step"
 
 
 def _what_will_be_drawn() -> QFrame:
