@@ -1,6 +1,18 @@
-"""Numbers as the window and the terminal write them."""
+"""Numbers and texts as the window and the terminal write them."""
 
 import math
+import re
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters but tab and line feed.
+
+    Names, data and answers come from elsewhere: printed as they are, they could move a terminal's cursor, rename its
+    window or hide what stands before.
+    """
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,7 @@ import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from orpo_studio import __version__
 from orpo_studio.cli.words import CommandError, ErrorWords
@@ -29,7 +29,10 @@ RUN_HELP = "the run: its id, a beginning of it, “last”, or its folder"
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are told like all others."""
+    """A parser whose errors are told like all others; options are written in full, so that ``--json`` is seen."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         raise CommandError(_usage_words(message, self.prog), exit_code=2)

@@ -5,6 +5,7 @@ import sys
 from typing import Any, TextIO
 
 from orpo_studio.cli.words import CommandError, plain
+from orpo_studio.words import printable
 
 
 class Output:
@@ -20,7 +21,7 @@ class Output:
 
     def say(self, text: str = "") -> None:
         """Tell the person something; without effect where a program asked and nobody looks."""
-        print(text, file=self.stream, flush=True)
+        print(printable(text), file=self.stream, flush=True)
 
     def result(self, values: dict[str, Any]) -> None:
         """Give the program its result; the person has been told in words already."""
@@ -30,10 +31,11 @@ class Output:
     def error(self, error: CommandError) -> None:
         """Tell what went wrong: three short parts for the person, one object for the program."""
         words = error.words
-        print(*words.lines(), sep="\n", file=sys.stderr, flush=True)
+        print(*map(printable, words.lines()), sep="\n", file=sys.stderr, flush=True)
         if self.as_json:
             said = {"code": words.code, "title": words.title, "detail": words.detail, "hint": words.hint}
             self._json({"error": said, **error.context})
 
     def _json(self, values: dict[str, Any]) -> None:
-        print(json.dumps(plain(values), ensure_ascii=False, allow_nan=False), flush=True)
+        # In ASCII, a program can read it whatever the terminal's encoding.
+        print(json.dumps(plain(values), allow_nan=False), flush=True)

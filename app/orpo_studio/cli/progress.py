@@ -25,7 +25,7 @@ from orpo_studio.events import (
     TrainMetrics,
 )
 from orpo_studio.runs import RunFolder
-from orpo_studio.words import duration, percent
+from orpo_studio.words import duration, percent, printable
 
 REFRESH_SECONDS = 0.1
 LINE_SECONDS = 2.0
@@ -128,7 +128,7 @@ class PlainProgress:
         self._print(text)
 
     def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.print(Text(printable(line)), soft_wrap=True)
 
 
 class LiveProgress:
@@ -158,7 +158,7 @@ class LiveProgress:
             if isinstance(event, Machine):
                 self._machine = event
             elif (line := happening(event)) is not None:
-                self._live.console.print(Text(line, style=_style(event)), soft_wrap=True)
+                self._live.console.print(Text(printable(line), style=_style(event)), soft_wrap=True)
         if time.monotonic() >= self._next_refresh:
             self._next_refresh = time.monotonic() + REFRESH_SECONDS
             self._live.update(self._picture(), refresh=True)

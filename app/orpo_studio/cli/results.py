@@ -11,6 +11,7 @@ from orpo_studio.cli.output import Output
 from orpo_studio.cli.words import CommandError, ErrorWords
 from orpo_studio.events import SampleAnswer
 from orpo_studio.runs import RunFolder
+from orpo_studio.words import printable
 
 
 def require_result(folder: RunFolder) -> None:
@@ -45,10 +46,10 @@ def show_answers(output: Output, answers: Sequence[dict[str, str]]) -> None:
     """Print answers before and after side by side, each prompt above its own."""
     console = Console(file=output.stream, highlight=False)
     for answer in answers:
-        table = Table(title=Text(answer["prompt"], style="bold"), title_justify="left", expand=True)
+        table = Table(title=Text(printable(answer["prompt"]), style="bold"), title_justify="left", expand=True)
         table.add_column("before", ratio=1)
         table.add_column("after", ratio=1)
-        table.add_row(Text(answer["before"].strip()), Text(answer["after"].strip()))
+        table.add_row(*(Text(printable(answer[side].strip())) for side in ("before", "after")))
         console.print(table)
 
 

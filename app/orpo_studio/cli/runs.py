@@ -11,7 +11,7 @@ from orpo_studio.cli.output import Output
 from orpo_studio.cli.words import figure
 from orpo_studio.paths import default_workspace
 from orpo_studio.runs import RunSummary, list_runs
-from orpo_studio.words import percent
+from orpo_studio.words import percent, printable
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
@@ -49,12 +49,12 @@ def _show(summaries: list[RunSummary], output: Output, workspace: str) -> None:
     for heading in ("state", "λ", "model", "data", "steps", "loss", "accuracy"):
         table.add_column(heading, justify="right" if heading in {"λ", "steps", "loss", "accuracy"} else "left")
     for summary in summaries:
-        table.add_row(*(Text(cell) for cell in _row(summary)))
+        table.add_row(*(Text(printable(cell)) for cell in _row(summary)))
     console = Console(file=output.stream, highlight=False)
     console.print(table)
     for summary in summaries:
         if summary.problem is not None:
-            console.print(Text(f"{summary.problem.title} {summary.problem.hint}"), soft_wrap=True)
+            console.print(Text(printable(f"{summary.problem.title} {summary.problem.hint}")), soft_wrap=True)
 
 
 def _row(summary: RunSummary) -> list[str]:

@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from orpo_studio.cli.words import figure, plain
+from orpo_studio.cli.output import Output
+from orpo_studio.cli.progress import PlainProgress
+from orpo_studio.cli.results import show_answers
+from orpo_studio.cli.words import CommandError, ErrorWords, figure, plain
 from orpo_studio.words import duration, percent, size
 
 
@@ -60,3 +64,23 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 @given(VALUES)
 def test_that_any_result_can_be_written_as_strict_json(value: Any) -> None:
     json.loads(json.dumps(plain(value), allow_nan=False))
+
+
+def test_that_no_text_can_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output(as_json=False)
+    hostile = "\x1b]0;owned\x07na\x9b2Jme\r\n\x1b[2Kλ\tend"
+    output.say(hostile)
+    output.error(CommandError(ErrorWords("code", hostile)))
+    show_answers(output, [{"prompt": hostile, "before": hostile, "after": hostile}])
+    PlainProgress(Console(file=output.stream)).note(hostile)
+
+    said = capsys.readouterr()
+    assert "λ" in said.out
+    assert not set("\x1b\x07\x9b\r") & set(said.out + said.err)
+
+
+def test_that_a_result_can_be_read_in_any_encoding(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).result({"name": "λ – 漢"})
+    said = capsys.readouterr().out
+    assert said.isascii()
+    assert json.loads(said) == {"name": "λ – 漢"}
