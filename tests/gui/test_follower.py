@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from orpo_studio.config import RunSpec
 from orpo_studio.events import EventLog, RunEnded, RunLaunched, TrainingStarted, TrainMetrics, read_events
-from orpo_studio.gui.follower import RunFollower
+from orpo_studio.gui.follower import LOCK_EVERY, RunFollower
 from orpo_studio.runs import RunFolder, RunLock, create_run
 
 
@@ -84,6 +84,20 @@ def test_that_a_run_whose_supervisor_is_gone_is_recorded_as_lost(
     last = list(read_events(folder.events_file))[-1]
     assert isinstance(last, RunEnded)
     assert (last.outcome, last.step) == ("lost", 3)
+
+
+def test_that_a_lost_run_is_shown_as_lost_where_nothing_can_be_written(
+    qtbot: QtBot, folder: RunFolder, follower: RunFollower
+) -> None:
+    with EventLog(folder.events_file) as log:
+        begin(log)
+    folder.lock_file.mkdir()  # opening it fails, as on a disk that can only be read
+    with qtbot.captureExceptions() as raised:
+        follower.start()
+        qtbot.waitUntil(lambda: follower.fold.attempts > 0 and follower._polls > 2 * LOCK_EVERY, timeout=5000)
+
+    assert not raised
+    assert follower.state == "lost"
 
 
 def test_that_a_supervisor_which_dies_before_its_first_word_is_told(

@@ -1,5 +1,6 @@
 """Following one run: its events from byte 0 through the same code, live or finished."""
 
+import contextlib
 import subprocess
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -100,7 +101,8 @@ class RunFollower(QObject):
             if self.written() <= self._written_before:
                 self.launch_failed.emit()
         if not held and self._process is None and not self._replaying and self._is_open():
-            mark_lost(self.folder)
+            with contextlib.suppress(OSError):  # on a disk that is full or read-only the state is shown all the same
+                mark_lost(self.folder)
         return changed
 
     def _is_open(self) -> bool:

@@ -113,7 +113,10 @@ def mark_lost(folder: RunFolder) -> bool:
     """Record the end of a run, or of a job on it, whose supervisor died without a word.
 
     Returns:
-        Whether something was recorded. Where the folder cannot be written nothing is: the state follows from the lock.
+        Whether something was recorded.
+
+    Raises:
+        OSError: the folder cannot be written. The state is ``lost`` all the same: it follows from the lock.
     """
     if is_held(folder.lock_file) or not _open_ends(folder):
         return False
@@ -126,8 +129,6 @@ def mark_lost(folder: RunFolder) -> bool:
         with EventLog(folder.events_file) as log:
             for end in ends:
                 log.append(end)
-    except OSError:
-        return False
     finally:
         lock.release()
     return bool(ends)

@@ -105,14 +105,6 @@ def test_that_a_run_whose_supervisor_was_killed_is_lost_and_recorded_once(run: R
     assert [event.seq for event in events] == [1, 2, 3, 4]
 
 
-def test_that_a_lost_run_that_cannot_be_written_is_still_seen_as_lost(run: RunFolder) -> None:
-    with EventLog(run.events_file) as log:
-        log.append(RunLaunched(attempt=1))
-    run.lock_file.mkdir()  # as on a disk that can only be read
-    assert not mark_lost(run)
-    assert summarize(run).state == "lost"
-
-
 def test_that_many_finders_record_a_lost_run_once(run: RunFolder) -> None:
     with EventLog(run.events_file) as log:
         log.append(RunLaunched(attempt=1))
