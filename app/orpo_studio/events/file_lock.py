@@ -30,6 +30,13 @@ if sys.platform == "win32":
         os.lseek(descriptor, _FAR, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
+    def is_locked(descriptor: int) -> bool:
+        """Tell whether somebody holds the lock of an open file."""
+        if not acquire(descriptor, block=False):
+            return True
+        release(descriptor)
+        return False
+
 else:
     import fcntl
 
@@ -44,3 +51,12 @@ else:
     def release(descriptor: int) -> None:
         """Unlock a file locked by :func:`acquire`."""
         fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def is_locked(descriptor: int) -> bool:
+        """Tell whether somebody holds the lock of an open file; two who look at once do not see each other."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        return False

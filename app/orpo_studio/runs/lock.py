@@ -55,9 +55,6 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     try:
-        if not file_lock.acquire(descriptor, block=False):
-            return True
-        file_lock.release(descriptor)
-        return False
+        return file_lock.is_locked(descriptor)
     finally:
         os.close(descriptor)

@@ -90,6 +90,19 @@ def test_that_looking_at_a_lock_does_not_keep_a_supervisor_from_taking_it(run: R
             looker.join()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no shared locks")
+def test_that_those_who_look_at_a_lock_do_not_see_each_other(run: RunFolder) -> None:
+    run.lock_file.touch()
+    seen: list[bool] = []
+    lookers = [threading.Thread(target=lambda: seen.extend(is_held(run.lock_file) for _ in range(5000))) for _ in "12"]
+    for looker in lookers:
+        looker.start()
+    for looker in lookers:
+        looker.join()
+    assert len(seen) == 10_000
+    assert not any(seen)
+
+
 def test_that_a_run_whose_supervisor_was_killed_is_lost_and_recorded_once(run: RunFolder) -> None:
     with EventLog(run.events_file) as log:
         log.append(RunLaunched(attempt=1))
