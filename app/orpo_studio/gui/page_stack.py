@@ -25,6 +25,9 @@ PAGES = {
 
 FIRST_AFTER_MS = 30
 """The rest is begun this long after the first turn of the event loop, when the window has painted."""
+PAUSE_MS = 150
+"""Between two pages made ahead, so that the charts, which the Train page loads, and the person come first."""
+AHEAD = ("train", *(key for key in PAGES if key != "train"))
 
 
 class PageStack(QStackedWidget):
@@ -64,10 +67,10 @@ class PageStack(QStackedWidget):
         return page
 
     def _make_next(self) -> None:
-        missing = next((key for key in PAGES if key not in self._pages.made()), None)
+        missing = next((key for key in AHEAD if key not in self._pages.made()), None)
         if missing is not None:
             _ = self.pages[missing]
-            QTimer.singleShot(0, self, self._make_next)
+            QTimer.singleShot(PAUSE_MS, self, self._make_next)
 
 
 class _Pages(Mapping[str, Page]):
