@@ -20,11 +20,11 @@ def require_result(folder: RunFolder) -> None:
     Raises:
         CommandError: it has no adapter or model yet.
     """
-    if not folder.adapter.is_dir():
+    if not folder.has_result():
         words = ErrorWords(
             "nothing-trained",
             f"The run {folder.id} has no trained model yet.",
-            f"{folder.adapter} is not there.",
+            f"{folder.adapter} holds no weights.",
             f"Train it to an end, or go on with it: orpo-studio train --resume {folder.id}",
         )
         raise CommandError(words, run=folder.id)

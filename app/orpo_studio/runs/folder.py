@@ -12,6 +12,9 @@ from orpo_studio.config import NewerSchemaError, RunSpec, SpecError, read_spec
 from orpo_studio.config.toml import write_spec
 from orpo_studio.runs.lock import is_held
 
+RESULT_WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json")
+"""Files of which one is there when training has left a result: the adapter, or the model after full fine-tuning."""
+
 
 class RunFolderError(Exception):
     """A run's folder cannot be made, read or used; in words for the person.
@@ -88,6 +91,10 @@ class RunFolder:
     def export(self) -> Path:
         """What is shipped, where no other folder is named."""
         return self.path / "export"
+
+    def has_result(self) -> bool:
+        """Tell whether training has left a trained adapter or model."""
+        return any((self.adapter / name).is_file() for name in RESULT_WEIGHTS)
 
     def read_spec(self) -> RunSpec:
         """Read the specification.

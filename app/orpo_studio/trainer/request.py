@@ -8,7 +8,6 @@ from orpo_studio.runs import Job
 from orpo_studio.runs.launch import request_file
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.problems import TrainerProblem
-from orpo_studio.trainer.result import has_result
 
 
 def read_request(context: JobContext, job: Job) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def require_result(context: JobContext) -> None:
     Raises:
         TrainerProblem: there is no adapter, or no trained model, yet.
     """
-    if not has_result(context.folder.adapter):
+    if not context.folder.has_result():
         raise TrainerProblem(
             "not-trained",
             "This run has no trained model yet.",

@@ -12,7 +12,6 @@ from orpo_studio.trainer.load import Loaded
 from orpo_studio.trainer.problems import TrainerProblem
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-WEIGHTS = (ADAPTER_WEIGHTS, "model.safetensors", "model.safetensors.index.json")
 
 
 def save_result(loaded: Loaded, target: Path) -> None:
@@ -41,11 +40,6 @@ def replace_folder(beside: Path, target: Path) -> None:
         target.replace(old)
     beside.replace(target)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def has_result(folder: Path) -> bool:
-    """Tell whether a trained model or adapter lies in a folder."""
-    return any((folder / name).is_file() for name in WEIGHTS)
 
 
 def copy_adapter(adapter: Path, target: Path, *, base_name: str) -> dict[str, float]:

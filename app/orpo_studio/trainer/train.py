@@ -29,7 +29,7 @@ from orpo_studio.trainer.pairs import prepare_pairs, read_held_out, read_trainin
 from orpo_studio.trainer.plan import trl_config
 from orpo_studio.trainer.problems import StopNow, TrainerProblem
 from orpo_studio.trainer.reporter import Clock, Reporter
-from orpo_studio.trainer.result import has_result, save_result
+from orpo_studio.trainer.result import save_result
 from orpo_studio.trainer.tokens import Tokenized, TokenizedDataset, tokenize_pairs
 
 
@@ -58,7 +58,7 @@ def train(context: JobContext) -> Outcome:
 def _is_completed(context: JobContext) -> bool:
     # The events, not the state: a new launch has already opened the state again.
     ends = [event.outcome for event in read_events(context.folder.events_file) if isinstance(event, RunEnded)]
-    return "completed" in ends and has_result(context.folder.adapter)
+    return "completed" in ends and context.folder.has_result()
 
 
 def _already_completed() -> Problem:

@@ -14,7 +14,7 @@ from orpo_studio.gui.notices import NoticeCard
 from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.pages.ship.card import ExportCard
 from orpo_studio.gui.pages.ship.exports import Exports
-from orpo_studio.gui.pages.ship.targets import Kind, adapter_bytes, default_target, has_result, merged_bytes
+from orpo_studio.gui.pages.ship.targets import Kind, adapter_bytes, default_target, merged_bytes
 from orpo_studio.gui.runs.face import LIVE
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, card, label
@@ -160,7 +160,7 @@ class ShipPage(Page):
     def _look_at(self, folder: RunFolder) -> None:
         def look(_task: object) -> tuple[RunFolder, bool, int, dict[Kind, Path]]:
             targets = {kind: default_target(folder, kind) for kind in _KINDS}
-            return folder, has_result(folder), adapter_bytes(folder), targets
+            return folder, folder.has_result(), adapter_bytes(folder), targets
 
         run_in_background(self, look, self._looked, self.bench.tell)
 

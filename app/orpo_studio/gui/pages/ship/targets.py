@@ -13,7 +13,6 @@ from orpo_studio.runs import RunFolder
 
 Kind = Literal["adapter", "merged"]
 
-_RESULTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json")
 _BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 
 
@@ -28,11 +27,6 @@ class Place:
 
     free_bytes: int | None
     problem: str = ""
-
-
-def has_result(folder: RunFolder) -> bool:
-    """Tell whether training left weights in the run's folder."""
-    return any((folder.adapter / name).is_file() for name in _RESULTS)
 
 
 def adapter_bytes(folder: RunFolder) -> int:
