@@ -8,25 +8,30 @@ import sys
 
 if sys.platform == "win32":
     import msvcrt
+    import os
+    import time
+
+    _AGAIN_SECONDS = 0.002
+    """Between two tries for a lock that is held for some microseconds."""
 
     _FAR = 2**30
     """Byte that is locked: past any content, since Windows forbids reading locked bytes."""
 
     def acquire(descriptor: int, *, block: bool) -> bool:
         """Lock an open file. Returns False when somebody else holds it and ``block`` is not set."""
-        import os
-
-        os.lseek(descriptor, _FAR, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_LOCK if block else msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+        while True:  # not LK_LOCK, which looks again after a whole second, and gives up after ten
+            os.lseek(descriptor, _FAR, os.SEEK_SET)
+            try:
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            except PermissionError:  # somebody holds it
+                if not block:
+                    return False
+                time.sleep(_AGAIN_SECONDS)
+            else:
+                return True
 
     def release(descriptor: int) -> None:
         """Unlock a file locked by :func:`acquire`."""
-        import os
-
         os.lseek(descriptor, _FAR, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
