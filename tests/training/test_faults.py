@@ -240,6 +240,7 @@ def test_that_jobs_on_an_untrained_run_are_refused(
         (RuntimeError("I/O error: No space left on device (os error 28)"), "disk-full"),
         (PermissionError(errno.EACCES, "Permission denied", "adapter"), "not-writable"),
         (OSError(errno.EROFS, "Read-only file system", "adapter"), "not-writable"),
+        (PermissionError(errno.EACCES, "Permission denied", "caf\udce9"), "not-writable"),
         (ModuleNotFoundError("No module named 'torch'"), "cannot-import"),
         (ZeroDivisionError("division by zero"), "unexpected"),
     ],

@@ -13,12 +13,19 @@ def read_chat_template(folder: Path) -> str | None:
     templates the one called ``default`` is taken.
 
     Raises:
-        ModelProblem: a file is broken or not UTF-8.
+        ModelProblem: a file is broken, not UTF-8, or may not be read.
     """
     path = folder / "chat_template.jinja"
     if path.is_file():
         try:
             return path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ModelProblem(
+                "unreadable-file",
+                "chat_template.jinja cannot be read.",
+                detail=f"{path}: {error.strerror}",
+                hint="Check that you may read the file.",
+            ) from error
         except ValueError as error:
             raise ModelProblem(
                 "broken-template",

@@ -77,6 +77,8 @@ def explain(error: BaseException) -> Problem:
 
 
 def _error(code: str, title: str, detail: str, hint: str) -> Problem:
+    # A path may hold bytes that are no text; an event holds text alone.
+    title, detail, hint = (text.encode(errors="backslashreplace").decode() for text in (title, detail, hint))
     return Problem(severity="error", code=code, title=title, detail=detail, hint=hint)
 
 
