@@ -116,7 +116,7 @@ def test_that_help_lists_every_option_of_the_schema(say: Say, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("name", "content", "code"),
     [
-        ("none.jsonl", None, "unreadable-file"),
+        ("none.jsonl", None, "no-such-file"),
         ("empty.jsonl", "", "empty-file"),
         ("text.jsonl", "this is no json\n" * 3, "nothing-readable"),
         ("columns.jsonl", '{"prompt": "p", "chosen": "c"}\n' * 5, "missing-columns"),
