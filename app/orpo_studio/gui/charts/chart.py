@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QPointF, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QGuiApplication,
     QImage,
@@ -34,6 +34,10 @@ from orpo_studio.gui.charts.style import (
 from orpo_studio.gui.charts.timeline import Timeline
 
 _HIDDEN_TEXT = "All curves are hidden. Press a name above to show one."
+
+
+_LEAST_LINES = 20
+"""Least height of a chart, in lines of text."""
 
 
 class Chart(Card):
@@ -124,6 +128,11 @@ class Chart(Card):
         self.plot.add_curve(style)
         if style.name not in self.header.tiles:
             self.header.add_tile(style, self._colors)
+
+    def minimumSizeHint(self) -> QSize:
+        """Be tall enough to read, and taller where the figures over the plot need more rows."""
+        hint = super().minimumSizeHint()
+        return QSize(hint.width(), max(hint.height(), _LEAST_LINES * self.fontMetrics().height()))
 
     def append(
         self, name: str, value: float, *, step: float, epoch: float, seconds: float, kind: Kind = "training"

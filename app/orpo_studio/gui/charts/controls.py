@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
 from orpo_studio.gui.charts.header import scaled_font
 from orpo_studio.gui.charts.menu import AXIS_NAMES
 from orpo_studio.gui.charts.smoothing import MAX_WEIGHT
 from orpo_studio.gui.charts.style import ViewOptions
+from orpo_studio.gui.theme import em
+from orpo_studio.gui.widgets.check import CheckBox
+from orpo_studio.gui.widgets.combo import ComboBox
 
 
 class Controls(QWidget):
@@ -29,13 +32,14 @@ class Controls(QWidget):
         self._amount = QLabel(self)
         self._amount.setFont(scaled_font(self.font(), 1.0))
         self._amount.setMinimumWidth(self.fontMetrics().horizontalAdvance("0.00 "))
-        self.axis = QComboBox(self)
+        self.axis = ComboBox()
+        self.axis.setFixedWidth(em(8))
         self.axis.setAccessibleName("X axis")
         for axis, axis_name in AXIS_NAMES.items():
             self.axis.addItem(axis_name, axis)
-        self.log = QCheckBox("Logarithmic", self)
+        self.log = CheckBox("Logarithmic", self)
         self.log.setToolTip("Logarithmic y axis, where the values cannot be negative")
-        self.clip = QCheckBox("Clip outliers", self)
+        self.clip = CheckBox("Clip outliers", self)
         self.clip.setToolTip("Fit y to the ordinary values; triangles on the edge stand for the others")
         self.follow = QPushButton("Follow the run", self)
         self.follow.setToolTip("Show the whole run again, up to the newest step (F)")

@@ -134,7 +134,10 @@ class Tile(QAbstractButton):
             painter.setFont(small)
             painter.setPen(muted)
             place = QRectF(20, 4 + line + figure, self.width() - 20, line)
-            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, f"{self.reading.evaluation} held-out")
+            said = f"{self.reading.evaluation} held-out"
+            if QFontMetricsF(small).horizontalAdvance(said) > place.width():
+                said = self.reading.evaluation  # the diamond says the rest, as it does in the chart
+            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, said)
             self._paint_diamond(painter, QPointF(10, place.center().y()))
 
     def _paint_ground(self, painter: QPainter) -> None:

@@ -12,11 +12,11 @@ from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QWidget
 
 from orpo_studio.config import Option, OptionError
-from orpo_studio.gui.forms.check import FormCheckBox
-from orpo_studio.gui.forms.combo import FormComboBox
 from orpo_studio.gui.forms.slider import LogarithmicSlider
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.widgets.check import CheckBox
+from orpo_studio.gui.widgets.combo import ComboBox
 
 
 class Editor(QWidget):
@@ -138,7 +138,7 @@ class ChoiceEditor(Editor):
     """One of a few values, each with its explanation; long ones are elided and told in full as a tooltip."""
 
     def __init__(self, option: Option) -> None:
-        self.box = FormComboBox()
+        self.box = ComboBox()
         super().__init__(option, self.box)
         for place, (value, meaning) in enumerate(option.choices.items()):
             self.box.addItem(meaning, value)
@@ -155,7 +155,7 @@ class FlagEditor(Editor):
     """A check box, which carries the option's title itself."""
 
     def __init__(self, option: Option) -> None:
-        self.check = FormCheckBox(option.title)
+        self.check = CheckBox(option.title)
         super().__init__(option, self.check)
         self.check.clicked.connect(lambda checked: self.edited.emit("true" if checked else "false"))
         self.row.addWidget(self.check)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelection, QSignalBlocker, Qt
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QProgressBar, QSplitter, QStackedWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QProgressBar, QSplitter, QStackedWidget
 
 from orpo_studio.config import DEMO, find_option
 from orpo_studio.gui.background import Task, run_in_background
@@ -15,6 +15,7 @@ from orpo_studio.gui.pairs.table import PairTableModel, make_table
 from orpo_studio.gui.pairs.view import PairView, Reading
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.widgets.combo import ComboBox
 from orpo_studio.gui.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class DataPage(Page):
     def _build_summary(self) -> None:
         self.counts = label("", "heading", selectable=True)
         self.evidence = label("", "muted", wrap=True)
-        self.shown = QComboBox()
+        self.shown = ComboBox()
+        self.shown.setFixedWidth(em(12))
         self.shown.setAccessibleName("Which pairs are shown")
         for text, split in (("Training pairs", "train"), ("Held-out pairs", "held_out"), ("Set aside", "set_aside")):
             self.shown.addItem(text, split)

@@ -7,10 +7,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from orpo_studio.config import Option, Recipe, all_options
-from orpo_studio.gui.forms.combo import FormComboBox
 from orpo_studio.gui.forms.field import differs
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import label
+from orpo_studio.gui.widgets.combo import ComboBox
 from orpo_studio.gui.workbench import Workbench
 
 OWN = ("Own settings", "These settings follow no recipe. Choosing one replaces them; Undo brings them back.")
@@ -28,7 +28,7 @@ class RecipeChooser(QWidget):
         self._bench, self._recipes = bench, list(recipes)
         self._options = [option for option in all_options() if option.section == "recipe"]
         self._expected = [_values_of(recipe) for recipe in self._recipes]
-        self.box = FormComboBox()
+        self.box = ComboBox()
         self.box.setAccessibleName("Recipe to start from")
         for place, recipe in enumerate(self._recipes):
             self.box.addItem(recipe.title)

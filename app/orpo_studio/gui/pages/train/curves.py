@@ -126,8 +126,7 @@ class Curves(QWidget):
             self.board.set_theme(DARK if theme().colors.scheme == "dark" else LIGHT)
 
     def _settle_in(self, chart: "Chart") -> None:
-        """Keep a chart tall enough to read, and let the wheel move the page unless the chart has the focus."""
-        chart.setMinimumHeight(em(20))
+        """Let the wheel move the page unless the chart has the focus."""
         for inside in [chart, *chart.findChildren(QWidget)]:
             inside.installEventFilter(self)
 

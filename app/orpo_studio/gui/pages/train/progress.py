@@ -123,7 +123,9 @@ class ProgressStrip(QFrame):
         latest, total = fold.latest, fold.total_steps
         self.figures["step"].show_text(f"{words.count(latest.step)} / {words.count(total)}" if total else "–")
         epochs = fold.training.epochs if fold.training else 0.0
-        self.figures["epoch"].show_text(f"{latest.epoch:.2f} / {f'{epochs:.2f}'.removesuffix('.00')}" if epochs else "–")
+        self.figures["epoch"].show_text(
+            f"{latest.epoch:.2f} / {f'{epochs:.2f}'.removesuffix('.00')}" if epochs else "–"
+        )
         until = fold.ended.time if fold.ended else time.time()
         self.figures["elapsed"].show_text(words.duration(until - self._launched) if self._launched else "–")
         remaining = fold.remaining_seconds() if state in LIVE else None

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QCheckBox
 from orpo_studio.gui.theme import em, theme
 
 
-class FormCheckBox(QCheckBox):
+class CheckBox(QCheckBox):
     """Paints itself: the style draws the empty box in a shade of the background, which on dark ground is none."""
 
     def sizeHint(self) -> QSize:

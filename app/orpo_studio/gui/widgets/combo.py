@@ -1,4 +1,4 @@
-"""A combo box that suits a form."""
+"""A combo box that looks like the fields beside it."""
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QComboBox, QSizePolicy
 from orpo_studio.gui.theme import em, theme
 
 
-class FormComboBox(QComboBox):
+class ComboBox(QComboBox):
     """Looks like the line edits beside it, elides what is too long, and leaves the wheel to the form it stands in.
 
     It paints itself: a style sheet that gives a combo box a border takes its arrow away.
