@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QImage, QImageWriter
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from orpo_studio.gui.background import run_in_background
 from orpo_studio.gui.charts.curve import Curve
 from orpo_studio.gui.charts.timeline import X_AXES, Floats, Timeline
 
@@ -72,30 +73,6 @@ class Table:
             part.unlink(missing_ok=True)
 
 
-class _Signals(QObject):
-    done = Signal(str, str)
-    """Path and, when it failed, why."""
-
-
-class _CsvJob(QRunnable):
-    """Writes a table outside the event loop."""
-
-    def __init__(self, table: Table, path: Path) -> None:
-        super().__init__()
-        self.signals = _Signals()
-        self._table = table
-        self._path = path
-
-    def run(self) -> None:
-        """Write, and tell how it went."""
-        try:
-            self._table.write_csv(self._path)
-        except OSError as error:
-            self.signals.done.emit(str(self._path), str(error))
-        else:
-            self.signals.done.emit(str(self._path), "")
-
-
 class SaveDialogs(QObject):
     """Asks where to save, and saves without holding up the window."""
 
@@ -107,7 +84,6 @@ class SaveDialogs(QObject):
         self._window = parent
         self._image = image
         self._table = table
-        self._jobs: set[_CsvJob] = set()
 
     def ask_for_image(self, name: str) -> None:
         """Ask where the picture goes."""
@@ -120,11 +96,13 @@ class SaveDialogs(QObject):
 
     def save_values(self, path: Path) -> None:
         """Write the values in the background; `saved` or `failed` tells the end."""
-        job = _CsvJob(self._table(), path)
-        job.setAutoDelete(False)
-        job.signals.done.connect(lambda path, problem: self._finish(job, path, problem))
-        self._jobs.add(job)
-        QThreadPool.globalInstance().start(job)
+        table = self._table()
+        run_in_background(
+            self,
+            lambda _task: table.write_csv(path),
+            lambda _done: self.saved.emit(str(path)),
+            lambda error: self.failed.emit("The values were not saved", str(error)),
+        )
 
     def _ask(self, name: str, file_filter: str, save: Callable[[Path], None]) -> None:
         dialog = QFileDialog(self._window, "Save", name, file_filter)
@@ -141,13 +119,6 @@ class SaveDialogs(QObject):
             self.failed.emit("The image was not saved", str(error))
         else:
             self.saved.emit(str(path))
-
-    def _finish(self, job: _CsvJob, path: str, problem: str) -> None:
-        self._jobs.discard(job)
-        if problem:
-            self.failed.emit("The values were not saved", problem)
-        else:
-            self.saved.emit(path)
 
 
 def _whole(place: Floats) -> NDArray[np.int64] | Floats:
