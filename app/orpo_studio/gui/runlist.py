@@ -46,8 +46,8 @@ class RunList(QObject):
     def refresh(self) -> None:
         """Look once, unless a look is under way."""
         if self._task is None:
-            workspace = self.workspace
-            self._task = run_in_background(self, lambda _task: list_runs(workspace), self._done, self._failed)
+            workspace, known = self.workspace, self.summaries
+            self._task = run_in_background(self, lambda _task: list_runs(workspace, known), self._done, self._failed)
 
     def _done(self, summaries: list[RunSummary]) -> None:
         self._task, self.problem = None, ""

@@ -1,6 +1,7 @@
 """The runs of a workspace."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class RunSummary:
         state: as computed from events and lock.
         fold: its events added up. Training metrics but the last are left out, for speed.
         problem: why it cannot be opened.
+        stamp: sizes and times of the files it was read from; while they stay, so does all but the state.
     """
 
     folder: RunFolder
@@ -32,6 +34,7 @@ class RunSummary:
     state: StateName
     fold: RunState
     problem: RunFolderError | None = None
+    stamp: tuple[int, ...] = ()
 
     @property
     def title(self) -> str:
@@ -51,8 +54,11 @@ class RunSummary:
         return found
 
 
-def summarize(folder: RunFolder) -> RunSummary:
-    """Read one run's specification and events."""
+def summarize(folder: RunFolder, known: RunSummary | None = None) -> RunSummary:
+    """Read one run's specification and events, or take them from a summary made before where they are unchanged."""
+    stamp = _stamp(folder)
+    if known is not None and known.problem is None and known.stamp == stamp:
+        return replace(known, state=known.fold.name(lock_held=is_held(folder.lock_file)))
     problem, spec = None, None
     try:
         spec = folder.read_spec()
@@ -65,16 +71,24 @@ def summarize(folder: RunFolder) -> RunSummary:
         detail = f"{folder.events_file}: {error.strerror or error}."
         hint = "Allow reading there. Its folder is untouched."
         problem = problem or RunFolderError("unreadable-run", f"The run {folder.id} cannot be read.", detail, hint)
-    return RunSummary(folder, spec, fold.name(lock_held=is_held(folder.lock_file)), fold, problem)
+    return RunSummary(folder, spec, fold.name(lock_held=is_held(folder.lock_file)), fold, problem, stamp)
 
 
-def list_runs(workspace: Path) -> list[RunSummary]:
-    """Return the runs of a workspace, newest first; folders without a ``run.toml`` are none."""
+def list_runs(workspace: Path, known: Iterable[RunSummary] = ()) -> list[RunSummary]:
+    """Return the runs of a workspace, newest first; folders without a ``run.toml`` are none.
+
+    Args:
+        workspace: where to look.
+        known: summaries made before: runs that have said nothing since are not read again.
+    """
+    earlier = {summary.folder: summary for summary in known}
     runs = workspace / "runs"
     if not runs.is_dir():
         return []
     folders = [RunFolder(path) for path in runs.iterdir() if (path / "run.toml").is_file()]
-    return [summarize(folder) for folder in sorted(folders, key=lambda folder: folder.id, reverse=True)]
+    return [
+        summarize(folder, earlier.get(folder)) for folder in sorted(folders, key=lambda folder: folder.id, reverse=True)
+    ]
 
 
 def find_run(workspace: Path, name: str) -> RunFolder:
@@ -103,6 +117,18 @@ def find_run(workspace: Path, name: str) -> RunFolder:
         f"The workspace {workspace} has {len(ids)} runs.",
         "List them with: orpo-studio runs",
     )
+
+
+def _stamp(folder: RunFolder) -> tuple[int, ...]:
+    found: list[int] = []
+    for path in (folder.spec_file, folder.events_file):
+        try:
+            status = path.stat()
+        except OSError:
+            found += (-1, -1)
+        else:
+            found += (status.st_size, status.st_mtime_ns)
+    return tuple(found)
 
 
 def _fold(events_file: Path) -> RunState:

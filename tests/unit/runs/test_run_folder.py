@@ -83,6 +83,24 @@ def test_that_the_list_is_newest_first(tmp_path: Path) -> None:
     assert find_run(tmp_path, "last").id == "20261231-000000-a"
 
 
+def test_that_only_runs_that_have_said_something_are_read_again(tmp_path: Path) -> None:
+    quiet, talking = create_run(tmp_path, SPEC), create_run(tmp_path, SPEC)
+    for run in (quiet, talking):
+        with EventLog(run.events_file) as log:
+            log.append(RunLaunched(attempt=1))
+    known = {summary.folder: summary for summary in list_runs(tmp_path)}
+    with EventLog(talking.events_file) as log:
+        log.append(RunEnded(outcome="completed"))
+    lock = RunLock(quiet.lock_file)
+    assert lock.take()
+    now = {summary.folder: summary for summary in list_runs(tmp_path, known.values())}
+    lock.release()
+
+    assert now[quiet].fold is known[quiet].fold
+    assert (known[quiet].state, now[quiet].state) == ("lost", "launching")
+    assert now[talking].state == "completed"
+
+
 def test_that_an_absent_workspace_has_no_runs(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "none") == []
 
