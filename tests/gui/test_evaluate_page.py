@@ -57,6 +57,7 @@ def test_that_answers_to_one_prompt_belong_together_newest_prompt_first() -> Non
 def finished(bench: Workbench) -> RunFolder:
     folder = create_run(bench.workspace, RunSpec.model_validate({"model": {"path": "m"}, "data": {"source": "d"}}))
     folder.adapter.mkdir()
+    (folder.adapter / "adapter_model.safetensors").touch()
     with EventLog(folder.events_file) as log:
         log.append(RunLaunched(attempt=1))
         for moment, accuracy in (("before", 0.5), ("after", 0.95)):

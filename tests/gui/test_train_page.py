@@ -176,6 +176,18 @@ def test_that_a_sample_is_asked_for_and_shown(qtbot: QtBot, page: TrainPage, mak
     assert page.samples.tuned.toPlainText() == newest.tuned
 
 
+def test_that_one_can_ask_again_when_a_sample_could_not_be_made(
+    qtbot: QtBot, page: TrainPage, make_run: MakeRun
+) -> None:
+    run = make_run()
+    run.begin()
+    run.train(1, 3)
+    look_at(qtbot, page, run, step=3)
+    qtbot.mouseClick(page.progress.sample, Qt.MouseButton.LeftButton)
+    run.say(Problem(severity="warning", code="no-sample", title="No answer.", detail="Too long.", hint="Shorten it."))
+    qtbot.waitUntil(page.progress.sample.isEnabled, timeout=5000)
+
+
 def test_that_a_prompt_of_ones_own_reaches_the_trainer(qtbot: QtBot, page: TrainPage, make_run: MakeRun) -> None:
     run = make_run()
     run.begin()

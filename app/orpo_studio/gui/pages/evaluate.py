@@ -177,12 +177,13 @@ class EvaluatePage(Page):
         follower = self.bench.follower
         if follower is None:
             return
-        has_result = follower.fold.ended is not None and follower.folder.adapter.is_dir()
+        has_result = follower.fold.ended is not None and follower.folder.has_result()
         busy = follower.is_live
         asked = self.question.toPlainText().strip()
         self.ask.setEnabled(has_result and not busy and 0 < len(asked) <= LONGEST_PROMPT)
         self.measure.setEnabled(has_result and not busy)
-        self.from_data.setEnabled(self.bench.data.prepared is not None)
+        data = self.bench.data.prepared
+        self.from_data.setEnabled(data is not None and data.summary.held_out > 0)
         stage = follower.fold.stage
         shown = busy and follower.fold.job == Job.EVALUATE.value
         self.progress.setVisible(shown)

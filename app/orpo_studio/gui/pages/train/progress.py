@@ -10,6 +10,7 @@ from orpo_studio.events import (
     AnyEvent,
     CheckpointSaved,
     EvaluationMetrics,
+    Problem,
     RunLaunched,
     RunState,
     SampleAnswer,
@@ -63,11 +64,12 @@ class ProgressStrip(QFrame):
         for event in events:
             if isinstance(event, RunLaunched):
                 self._launched = event.time
+                self._asked_sample = self._asked_checkpoint = False
             elif isinstance(event, Stage):
                 self._stage = event
             elif isinstance(event, TrainMetrics | TrainingStarted | EvaluationMetrics | CheckpointSaved):
                 self._stage = None
-            if isinstance(event, SampleAnswer):
+            if isinstance(event, SampleAnswer) or (isinstance(event, Problem) and event.code == "no-sample"):
                 self._asked_sample = False
             if isinstance(event, CheckpointSaved):
                 self._asked_checkpoint = False
