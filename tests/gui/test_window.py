@@ -94,6 +94,8 @@ def test_that_closing_during_a_run_asks_and_staying_keeps_the_window(
     window.close()
     box = message_box(qtbot, window)
     assert window.isVisible()
+    window.close()
+    assert len(window.findChildren(QMessageBox)) == 1  # an impatient second click asks no second time
     press(box, "Stay")
 
     assert window.isVisible()

@@ -34,7 +34,7 @@ class MainWindow(QMainWindow):
         outline = Outline()
         outline.painted.connect(self.outlined)
         self.setCentralWidget(outline)
-        self._is_filled = self._leaving = False
+        self._is_filled = self._leaving = self._is_asking = False
 
     def fill(self, bench: "Workbench") -> None:
         """Put rail, header, pages, notices and foot into the window."""
@@ -157,6 +157,9 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def _ask_before_leaving(self) -> None:
+        if self._is_asking:
+            return
+        self._is_asking = True
         box = QMessageBox(self)
         box.setWindowTitle("A run is training")
         box.setText("The run is still training.")
@@ -168,6 +171,7 @@ class MainWindow(QMainWindow):
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
         def answered() -> None:
+            self._is_asking = False
             if box.clickedButton() is stop:
                 self.bench.request("stop")
             if box.clickedButton() in {keep, stop}:
