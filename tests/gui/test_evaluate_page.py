@@ -98,7 +98,11 @@ def test_that_both_models_are_asked_what_was_typed(
     bench.show_run(finished)
     qtbot.waitUntil(lambda: page.stack.currentIndex() == 1, timeout=5000)
     assert not page.ask.isEnabled()
+    page.question.setPlainText("x" * 20_001)
+    assert not page.ask.isEnabled()
+    assert "at most 20,000 characters" in page.doing.text()
     page.question.setPlainText("  When?  ")
+    assert not page.doing.text()
     qtbot.mouseClick(page.ask, Qt.MouseButton.LeftButton)
 
     ((job, request),) = asked

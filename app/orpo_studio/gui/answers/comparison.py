@@ -9,6 +9,8 @@ from orpo_studio.gui.widgets.basic import card, label
 
 MOST = 50
 LONGEST = 4000
+LONGEST_PROMPT = 600
+"""More of a prompt would push the answers out of sight."""
 
 
 class Comparison(QScrollArea):
@@ -44,7 +46,7 @@ class Comparison(QScrollArea):
 
 def _pair_card(pair: AnswerPair) -> QFrame:
     frame, layout = card()
-    layout.addWidget(label(_cut(pair.prompt), "heading", wrap=True, selectable=True))
+    layout.addWidget(label(_cut(pair.prompt, LONGEST_PROMPT), "heading", wrap=True, selectable=True))
     grid = QGridLayout()
     grid.setHorizontalSpacing(em(1.5))
     grid.setVerticalSpacing(em(0.25))
@@ -66,5 +68,5 @@ def _pair_card(pair: AnswerPair) -> QFrame:
     return frame
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+def _cut(text: str, longest: int = LONGEST) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"

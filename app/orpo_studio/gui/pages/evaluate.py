@@ -191,6 +191,12 @@ class EvaluatePage(Page):
             self.doing.setText(stage.title)
             self.progress.setRange(0, stage.total)
             self.progress.setValue(stage.done)
+        elif has_result and busy:
+            self.progress.setVisible(True)
+            self.progress.setRange(0, 0)
+            self.doing.setText("Starting…" if follower.fold.job != Job.EXPORT.value else "An export is under way.")
+        elif has_result and len(asked) > LONGEST_PROMPT:
+            self.doing.setText(f"A prompt has at most {LONGEST_PROMPT:,} characters; this one has {len(asked):,}.")
         elif not has_result:
             self.doing.setText("Both can be asked once training has ended.")
         elif follower.fold.job_ended is not None and follower.fold.job_ended.outcome == "failed":
