@@ -64,6 +64,7 @@ class Header(QFrame):
             name = str(self._bench.draft.values.get("name", ""))
             if name != self.name.text():
                 self.name.setText(name)
+                self.name.setCursorPosition(0)  # a long name shows its beginning
 
     def _start_sampling(self) -> None:
         from orpo_studio.runs.machine import MachineSampler  # psutil and NVML can wait until after the first paint

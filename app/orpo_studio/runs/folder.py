@@ -129,7 +129,7 @@ class RunFolder:
             raise RunFolderError(
                 "still-running",
                 f"The run {self.id} is being worked on, so it was not deleted.",
-                "A supervisor holds its lock.",
+                "It is in use from this window, another one or a terminal.",
                 "Stop it, wait until it has ended, then delete it.",
             )
         try:

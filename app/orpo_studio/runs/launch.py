@@ -56,7 +56,7 @@ def launch(folder: RunFolder, job: Job = Job.TRAIN, **request: Any) -> subproces
         raise RunFolderError(
             "already-running",
             f"The run {folder.id} is already being worked on.",
-            "A supervisor holds its lock.",
+            "It is in use from this window, another one or a terminal.",
             "Wait until it ends, or stop it first.",
         )
     folder.read_spec()
