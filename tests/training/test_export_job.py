@@ -59,7 +59,7 @@ def test_that_the_card_tells_how_it_was_made_without_a_path(tmp_path: Path, trai
 
     card = (folder / "README.md").read_text(encoding="utf-8")
 
-    for words in ("base_model: tiny-llama", "λ: 0.1", "`pairs.jsonl`", "Reward accuracy", "from_pretrained"):
+    for words in ('base_model: "tiny-llama"', "λ: 0.1", "`pairs.jsonl`", "Reward accuracy", "from_pretrained"):
         assert words in card
     for path in folder.iterdir():
         if path.suffix in {".md", ".json", ".jinja"}:

@@ -1,7 +1,7 @@
 """An exclusive lock on an open file, freed by the system when its holder dies.
 
-``flock`` on POSIX, ``msvcrt.locking`` on Windows. No pid is ever asked: a lock held by a process that never forks is
-free within 0.2 s of its death.
+``flock`` on POSIX, ``msvcrt.locking`` on Windows. No pid is ever asked: a lock is free within 0.2 s of the
+death of the last process that holds it.
 """
 
 import sys

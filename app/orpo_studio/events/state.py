@@ -1,6 +1,6 @@
 """What a run's events add up to: a pure fold, the same live and in replay."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from orpo_studio.events.types import (
@@ -43,8 +43,6 @@ class RunState:
 
     last_seq: int = 0
     gaps: int = 0
-    first_time: float = 0.0
-    last_time: float = 0.0
     attempts: int = 0
     stage: Stage | None = None
     data: DataPrepared | None = None
@@ -99,8 +97,6 @@ class RunState:
         if event.seq:
             self.gaps += event.seq != self.last_seq + 1
             self.last_seq = event.seq
-        self.first_time = self.first_time or event.time
-        self.last_time = event.time or self.last_time
         match event:
             case TrainMetrics():
                 self.latest = TrainingFigures(
@@ -118,8 +114,9 @@ class RunState:
                 self.model = event
             case PathChosen():
                 self.path = event
-            case TrainingStarted():
+            case TrainingStarted():  # a resume may begin before the step that was reached
                 self.training = event
+                self.latest = replace(self.latest, step=event.first_step)
             case EvaluationMetrics():
                 self._measured(event)
             case SampleAnswer():

@@ -32,7 +32,6 @@ class RunLaunched(Event):
 
     type: Literal["run.launched"] = "run.launched"
     attempt: int
-    resume_from: str = ""
     versions: dict[str, str] = {}
 
 

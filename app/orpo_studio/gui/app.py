@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from orpo_studio import paths
@@ -25,12 +25,12 @@ _SETTLED_MS = 3000
 class _Faults(QObject):
     """Brings exceptions nobody caught to the window, from whichever thread."""
 
-    raised = Signal(Exception)
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._window: MainWindow | None = None
 
     def tell_to(self, window: MainWindow) -> None:
-        from orpo_studio.gui.notice import notice_of
-
-        self.raised.connect(lambda error: window.bench.tell(notice_of(error)))
+        self._window = window
 
     def install(self) -> None:
         sys.excepthook = self._on_exception
@@ -41,9 +41,16 @@ class _Faults(QObject):
     ) -> None:
         if isinstance(error, Exception):
             sys.__excepthook__(kind, error, trace)
-            self.raised.emit(error)
+            self._tell(error)
         elif error is not None:
             sys.__excepthook__(kind, error, trace)
+
+    def _tell(self, error: Exception) -> None:
+        if self._window is not None:
+            from orpo_studio.gui.background import on_main_thread
+            from orpo_studio.gui.notice import notice_of
+
+            on_main_thread(self._window, self._window.bench.tell, notice_of(error))
 
 
 def make_window(workspace: Path | None, preferences_file: Path | None) -> MainWindow:

@@ -1,12 +1,12 @@
 """Following one run: its events from byte 0 through the same code, live or finished."""
 
-import contextlib
 import subprocess
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from orpo_studio.events import EventTail, RunState
 from orpo_studio.events.state import StateName
+from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.runs import RunFolder, is_held, mark_lost
 
 POLL_MS = 100
@@ -39,6 +39,7 @@ class RunFollower(QObject):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.poll)
         self._replaying = True
+        self._recording: Task | None = None
 
     @property
     def state(self) -> StateName:
@@ -101,9 +102,18 @@ class RunFollower(QObject):
             if self.written() <= self._written_before:
                 self.launch_failed.emit()
         if not held and self._process is None and not self._replaying and self._is_open():
-            with contextlib.suppress(OSError):  # on a disk that is full or read-only the state is shown all the same
-                mark_lost(self.folder)
+            self._record_loss()
         return changed
+
+    def _record_loss(self) -> None:
+        """Have the end recorded by a thread, which reads the whole stream for it. A full disk is tried again later."""
+        if self._recording is None:
+            self._recording = run_in_background(
+                self, lambda _task: mark_lost(self.folder), self._on_recorded, self._on_recorded
+            )
+
+    def _on_recorded(self, _result: object) -> None:
+        self._recording = None
 
     def _is_open(self) -> bool:
         return (self.fold.attempts > 0 and self.fold.ended is None) or bool(self.fold.job)

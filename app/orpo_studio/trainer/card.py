@@ -1,5 +1,6 @@
 """The model card that goes with what is shipped: what it is, what it was made from, how to load it."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,9 +71,14 @@ def write_card(
 
 
 def _front_matter(base: ModelCard, kind: str) -> str:
-    lines = ["---", f"base_model: {base.name}", f"library_name: {'peft' if kind == 'adapter' else 'transformers'}"]
+    # JSON strings are YAML strings: a name may hold a colon or a quote.
+    lines = [
+        "---",
+        f"base_model: {json.dumps(base.name)}",
+        f"library_name: {'peft' if kind == 'adapter' else 'transformers'}",
+    ]
     if base.license:
-        lines.append(f"license: {base.license}")
+        lines.append(f"license: {json.dumps(base.license)}")
     return "\n".join([*lines, "pipeline_tag: text-generation", "tags: [orpo, trl]", "---", ""])
 
 

@@ -186,8 +186,11 @@ class _Training:
         try:
             self._trainer.train(resume_from_checkpoint=str(self._resume.path) if self._resume else None)
         except NonFiniteError as error:
-            self._trainer.save_now()
-            raise self._in_words(error) from error
+            try:
+                self._trainer.save_now()
+            except OSError:  # the disk is full as well; what went wrong first is what the person must hear
+                raise self._in_words(error, is_saved=False) from error
+            raise self._in_words(error, is_saved=True) from error
 
     def _measure_before(self) -> None:
         with self._loaded.base():
@@ -209,14 +212,15 @@ class _Training:
         folder = checkpoint.path.relative_to(self._context.folder.path).as_posix()
         self._context.say(CheckpointSaved(step=checkpoint.step, folder=folder, size_bytes=checkpoint.size_bytes))
 
-    def _in_words(self, error: NonFiniteError) -> TrainerProblem:
+    def _in_words(self, error: NonFiniteError, *, is_saved: bool) -> TrainerProblem:
         rows = ", ".join(str(row) for row in error.rows[:20])
         rate = self._context.spec.recipe.learning_rate
         return TrainerProblem(
             "non-finite",
             f"The {error.what} of step {error.step} is not a finite number.",
-            detail=f"The step was not made: the weights are as step {error.step - 1} left them, and are saved as a "
-            f"checkpoint. Source rows of the batch: {rows}.",
+            detail=f"The step was not made: the weights are as step {error.step - 1} left them, "
+            + ("and are saved as a checkpoint." if is_saved else "but could not be saved: the disk is full.")
+            + f" Source rows of the batch: {rows}.",
             hint=f"Look at these rows. Otherwise start a new run with a lower learning rate than {rate:g}, or with "
             "precision float32.",
         )
