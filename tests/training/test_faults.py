@@ -238,6 +238,7 @@ def test_that_jobs_on_an_untrained_run_are_refused(
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), "out-of-memory"),
         (OSError(errno.ENOSPC, "No space left on device"), "disk-full"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), "disk-full"),
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 961152 vs 961044"), "disk-full"),
         (PermissionError(errno.EACCES, "Permission denied", "adapter"), "not-writable"),
         (OSError(errno.EROFS, "Read-only file system", "adapter"), "not-writable"),
         (PermissionError(errno.EACCES, "Permission denied", "caf\udce9"), "not-writable"),

@@ -15,6 +15,7 @@ from orpo_studio.trainer.merge import bytes_needed, export_merged
 from orpo_studio.trainer.problems import TrainerProblem
 from orpo_studio.trainer.request import read_request, require_result
 from orpo_studio.trainer.result import copy_adapter
+from orpo_studio.words import size
 
 Kind = Literal["adapter", "merged"]
 
@@ -92,6 +93,6 @@ def _require_space(context: JobContext, card: ModelCard, kind: Kind, target: Pat
         raise TrainerProblem(
             "disk-full",
             "The disk has too little room for this export.",
-            detail=f"It takes {needed / 1e9:.2f} GB; {free / 1e9:.2f} GB are free where {target.parent} lies.",
+            detail=f"It takes {size(needed)}; {size(free)} are free where {target.parent} lies.",
             hint="Make room there, or choose a folder on another disk.",
         )

@@ -98,5 +98,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _is_disk_full(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return True
-    # safetensors and torch wrap the system's error in their own classes and keep only its words.
-    return "No space left on device" in str(error) or "os error 28" in str(error)
+    # safetensors and torch wrap the system's error in their own classes and keep only its words; torch's writer
+    # of archives keeps not even these, and says where it wanted to be and how far it came.
+    told = ("No space left on device", "os error 28", "PytorchStreamWriter failed writing", ". unexpected pos ")
+    return any(words in str(error) for words in told)
