@@ -1,6 +1,6 @@
 """The command palette: every action by a few letters of its words (Ctrl+K)."""
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
@@ -52,6 +52,7 @@ class Palette(QDialog):
             if all(word in action.text().lower() for word in words):
                 keys = action.shortcut().toString()
                 item = QListWidgetItem(f"{action.text()}    {keys}" if keys else action.text())
+                item.setSizeHint(QSize(0, em(1.9)))
                 item.setData(Qt.ItemDataRole.UserRole, action)
                 self.list.addItem(item)
         self.list.setCurrentRow(0)
