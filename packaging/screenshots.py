@@ -96,10 +96,10 @@ def main() -> None:
     else:
         window.bench.show_run(find_run(arguments.workspace, "last"))
     wait_until(lambda: not window.bench.data.is_busy and not window.bench.model.is_busy, "model and data are read")
-    for page in PAGES:
+    for page in PAGES if arguments.workspace else PAGES[3:]:  # the first three were taken on the way
         window.show_page(page)
         wait(1500)
-        take(window, arguments.out, page if arguments.workspace or page in PAGES[3:] else f"{page}-of-run")
+        take(window, arguments.out, page)
     window.close()
 
 
