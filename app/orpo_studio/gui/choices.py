@@ -1,7 +1,8 @@
 """The chosen base model and the chosen pairs, read in the background whenever the draft names others."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -20,15 +21,15 @@ SETTLE_MS = 250
 """A path is read once typing has paused this long."""
 
 
-class ModelChoice(QObject):
-    """The card of the chosen model folder, or why it cannot be used."""
+class _Choice(QObject):
+    """What both choices do: wait until typing pauses, read in a thread, and keep what came of it."""
 
     changed = Signal()
+    option: ClassVar[str]
+    """The option that names what is chosen."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.path = ""
-        self.card: ModelCard | None = None
         self.problem: Exception | None = None
         self._task: Task | None = None
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
@@ -36,18 +37,8 @@ class ModelChoice(QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a folder is being read, or about to be."""
+        """Whether something is being read, or about to be."""
         return self._task is not None or self._settle.isActive()
-
-    def choose(self, path: str) -> None:
-        """Read the folder at ``path``; the empty string means none."""
-        if path == self.path:
-            return
-        self.path, self.card, self.problem = path, None, None
-        self.cancel()
-        if path:
-            self._settle.start()
-        self.changed.emit()
 
     def cancel(self) -> None:
         """Stop reading."""
@@ -57,66 +48,79 @@ class ModelChoice(QObject):
             self._task = None
 
     def issues(self) -> list[Issue]:
-        """Return what the folder adds to the issues of the specification."""
-        return [Issue("model.path", notice_of(self.problem).title)] if self.problem is not None else []
+        """Return what was found wrong, as an addition to the issues of the specification."""
+        return [Issue(self.option, notice_of(self.problem).title)] if self.problem is not None else []
+
+    def _choose(self, *, is_named: bool) -> None:
+        self.cancel()
+        self._keep(None)
+        self.problem = None
+        if is_named:
+            self._settle.start()
+        self.changed.emit()
 
     def _read(self) -> None:
-        folder = model_folder(self.path)
-        self._task = run_in_background(self, lambda _task: _inspect(folder), self._done, self._failed)
+        self._task = run_in_background(self, self._work(), self._done, self._failed)
 
-    def _done(self, card: "ModelCard") -> None:
-        self._task, self.card = None, card
+    def _done(self, result: Any) -> None:
+        self._task = None
+        self._keep(result)
         self.changed.emit()
 
     def _failed(self, error: Exception) -> None:
         self._task, self.problem = None, error
         self.changed.emit()
 
+    def _work(self) -> Callable[[Task], Any]:
+        raise NotImplementedError
 
-class DataChoice(QObject):
+    def _keep(self, result: Any) -> None:
+        raise NotImplementedError
+
+
+class ModelChoice(_Choice):
+    """The card of the chosen model folder, or why it cannot be used."""
+
+    option = "model.path"
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.path = ""
+        self.card: ModelCard | None = None
+
+    def choose(self, path: str) -> None:
+        """Read the folder at ``path``; the empty string means none."""
+        if path != self.path:
+            self.path = path
+            self._choose(is_named=bool(path))
+
+    def _work(self) -> Callable[[Task], Any]:
+        folder = model_folder(self.path)
+        return lambda _task: _inspect(folder)
+
+    def _keep(self, result: "ModelCard | None") -> None:
+        self.card = result
+
+
+class DataChoice(_Choice):
     """The chosen pairs, converted and split, or why they cannot be used."""
 
-    changed = Signal()
+    option = "data.source"
     progressed = Signal(float)
     """Share of the reading that is done, 0 to 1."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.prepared: PreparedData | None = None
-        self.problem: Exception | None = None
         self._data = DataSection()
-        self._task: Task | None = None
-        self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
-        self._settle.timeout.connect(self._read)
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a file is being read, or about to be."""
-        return self._task is not None or self._settle.isActive()
 
     def choose(self, data: DataSection) -> None:
         """Convert and split the file that is named; the empty string means none."""
-        if data == self._data:
-            return
-        self._data = data
-        self.cancel()
-        self.prepared, self.problem = None, None
-        if data.source:
-            self._settle.start()
-        self.changed.emit()
+        if data != self._data:
+            self._data = data
+            self._choose(is_named=bool(data.source))
 
-    def cancel(self) -> None:
-        """Stop reading."""
-        self._settle.stop()
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-
-    def issues(self) -> list[Issue]:
-        """Return what the file adds to the issues of the specification."""
-        return [Issue("data.source", notice_of(self.problem).title)] if self.problem is not None else []
-
-    def _read(self) -> None:
+    def _work(self) -> Callable[[Task], Any]:
         (file, held_out), seed = data_files(self._data), self._data.split_seed
 
         def work(task: Task) -> "PreparedData":
@@ -135,15 +139,10 @@ class DataChoice(QObject):
             except ConversionCancelled:
                 raise Cancelled from None
 
-        self._task = run_in_background(self, work, self._done, self._failed)
+        return work
 
-    def _done(self, prepared: "PreparedData") -> None:
-        self._task, self.prepared = None, prepared
-        self.changed.emit()
-
-    def _failed(self, error: Exception) -> None:
-        self._task, self.problem = None, error
-        self.changed.emit()
+    def _keep(self, result: "PreparedData | None") -> None:
+        self.prepared = result
 
 
 def _inspect(folder: Path) -> "ModelCard":
