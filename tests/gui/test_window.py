@@ -237,3 +237,15 @@ def test_that_a_damaged_place_of_the_window_does_not_stop_the_start(qtbot: QtBot
     qtbot.addWidget(made)
     assert made.current_page == "model"
     made.bench.close()
+
+
+def test_that_tab_reaches_the_foot_after_the_page(qtbot: QtBot, window: MainWindow) -> None:
+    for key in ("model", "data", "recipe"):
+        window.show_page(key)
+        order = [window.nextInFocusChain()]
+        while order[-1] is not window:
+            order.append(order[-1].nextInFocusChain())
+        stops = [widget for widget in order if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isVisible()]
+        inside = [place for place, widget in enumerate(stops) if window.pages[key].isAncestorOf(widget)]
+
+        assert max(inside) < stops.index(window.foot.fix)

@@ -3,7 +3,7 @@
 from functools import partial
 
 from PySide6.QtCore import QPoint, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QWidget
 
 from orpo_studio.config import Issue
 from orpo_studio.gui.theme import em
@@ -34,6 +34,10 @@ class Foot(QFrame):
         layout.addWidget(self.use_settings)
         layout.addWidget(self.main)
         self.refresh()
+
+    def in_order(self) -> tuple[QWidget, ...]:
+        """Return what takes the focus, as it is read."""
+        return self.fix, self.use_settings, self.main
 
     def refresh(self) -> None:
         """Show the present state."""

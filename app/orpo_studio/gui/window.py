@@ -67,6 +67,7 @@ class MainWindow(QMainWindow):
         """Show the page of a step."""
         self.stack.show_page(key)
         self.rail.select(key)
+        self._put_foot_last()
 
     @property
     def current_page(self) -> str:
@@ -149,6 +150,17 @@ class MainWindow(QMainWindow):
     def _on_page(self, page: "Page") -> None:
         page.step_wanted.connect(self.show_page)
         page.option_wanted.connect(self.show_option)
+        self._put_foot_last()
+
+    def _put_foot_last(self) -> None:
+        """Let Tab go as one reads: a page is made after the foot, and would come after it."""
+        last: QWidget = self.previousInFocusChain() or self
+        # Qt puts nothing after what takes no focus, nor after the list of a combo box, a window of its own.
+        while last is not self and not (last.window() is self and last.focusPolicy() & Qt.FocusPolicy.TabFocus):
+            last = last.previousInFocusChain() or self
+        for widget in self.foot.in_order():
+            self.setTabOrder(last, widget)
+            last = widget
 
     def _on_subject(self) -> None:
         follower = self.bench.follower
