@@ -8,8 +8,8 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QScrollArea, QVBoxLayout, QWidget
 
 from orpo_studio.events import AnyEvent
-from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.gui.notice import Notice
+from orpo_studio.gui.pages.train.warmup import Warmup
 from orpo_studio.gui.theme import em, theme
 from orpo_studio.gui.widgets.basic import label
 from orpo_studio.gui.workbench import Workbench
@@ -42,7 +42,7 @@ class Curves(QWidget):
         self._feed: ChartFeed | None = None
         self._cards: deque[CardStyle] = deque()
         self._is_drawn_on = False
-        self._task: Task | None = None
+        self._warmup: Warmup | None = None
         self._drain = QTimer(self, interval=0)
         self._drain.timeout.connect(self._draw_some)
         QTimer.singleShot(LOAD_AFTER_MS, self, self._load)
@@ -75,10 +75,11 @@ class Curves(QWidget):
     # Making the board, one card a turn of the event loop
 
     def _load(self) -> None:
-        if self._task is None:
-            self._task = run_in_background(self, _import_charts, self._build, self._bench.tell)
+        if self._warmup is None:
+            self._warmup = Warmup(self, self._build, self._bench.tell)
+            self._warmup.start()
 
-    def _build(self, _done: None) -> None:
+    def _build(self) -> None:
         from orpo_studio.gui.charts import DARK, LIGHT, ChartBoard, ViewOptions
         from orpo_studio.gui.charts.cards import CARDS
 
@@ -146,8 +147,3 @@ class Curves(QWidget):
             chart.isAncestorOf(widget) and (chart is focused or chart.isAncestorOf(focused))
             for chart in self.board.charts.values()
         )
-
-
-def _import_charts(_task: Task) -> None:
-    import orpo_studio.gui.charts
-    import orpo_studio.gui.pages.train.feed  # noqa: F401 - imported here, in a thread, to be at hand later
