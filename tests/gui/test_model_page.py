@@ -163,3 +163,12 @@ def test_that_show_option_focuses_the_path(make_page, qtbot):
         page.activateWindow()
     page.show_option("model.path")
     qtbot.waitUntil(page.path.editor.input.hasFocus)
+
+
+def test_that_a_broken_tokenizer_forbids_the_start(qtbot: QtBot, bench: Workbench, model_folder: Path) -> None:
+    (model_folder / "tokenizer.json").write_text('{"version": "1.0", "model": 3}')
+    bench.draft.set("model.path", str(model_folder))
+    qtbot.waitUntil(lambda: not bench.model.is_busy, timeout=10_000)
+
+    assert bench.model.card is None
+    assert [issue.section for issue in bench.model.issues()] == ["model"]

@@ -19,8 +19,12 @@ def look(spec: RunSpec, output: Output) -> None:
 
 def _look_at_model(spec: RunSpec, output: Output) -> None:
     from orpo_studio.models.card import inspect_model
+    from orpo_studio.models.token_counter import TokenCounter
 
-    card = inspect_model(model_folder(spec.model.path))
+    folder = model_folder(spec.model.path)
+    card = inspect_model(folder)
+    if card.has_tokenizer:
+        TokenCounter(folder)  # a broken tokenizer is to be told now, not when the trainer loads it
     output.say(
         f"Model: {card.name}, {card.architecture}, {card.parameters / 1e6:,.1f} million parameters, {card.dtype}"
     )

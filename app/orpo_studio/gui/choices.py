@@ -147,5 +147,9 @@ class DataChoice(_Choice):
 
 def _inspect(folder: Path) -> "ModelCard":
     from orpo_studio.models.card import inspect_model
+    from orpo_studio.models.token_counter import TokenCounter
 
-    return inspect_model(folder)
+    card = inspect_model(folder)
+    if card.has_tokenizer:
+        TokenCounter(folder)  # a broken tokenizer is to be told now, not when the trainer loads it
+    return card

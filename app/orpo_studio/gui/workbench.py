@@ -49,6 +49,7 @@ class Workbench(QObject):
         self.runs = RunList(workspace, self)
         self.follower: RunFollower | None = None
         self.run_spec: RunSpec | None = None
+        self._last_state = ""
         self.draft.changed.connect(self._on_draft_changed)
         self.model.changed.connect(self._on_model_changed)
         self.data.changed.connect(self._on_data_changed)
@@ -232,6 +233,8 @@ class Workbench(QObject):
         if folder is not None:
             self.follower = RunFollower(folder, self)
             self.follower.launch_failed.connect(self._on_launch_failed)
+            self.follower.state_changed.connect(self._on_run_state)
+            self._last_state = ""
         self._choose()
         self.subject_changed.emit()
         self.issues_changed.emit()
@@ -246,6 +249,13 @@ class Workbench(QObject):
             return
         self.model.choose(spec.model.path)
         self.data.choose(spec.data)
+
+    def _on_run_state(self) -> None:
+        """Have the list of runs follow at once when the run that is looked at starts, stops or ends."""
+        state = self.follower.state if self.follower is not None else ""
+        if state != self._last_state:
+            self._last_state = state
+            self.runs.refresh()
 
     def _on_draft_changed(self) -> None:
         if not self.read_only:
