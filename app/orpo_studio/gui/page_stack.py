@@ -25,8 +25,10 @@ PAGES = {
 
 FIRST_AFTER_MS = 30
 """The rest is begun this long after the first turn of the event loop, when the window has painted."""
+CHARTS_FIRST_MS = 800
+"""After the Train page, which loads the charts, nothing is made ahead for this long, so that they are there first."""
 PAUSE_MS = 150
-"""Between two pages made ahead, so that the charts, which the Train page loads, and the person come first."""
+"""Between two pages made ahead, so that the person comes first."""
 AHEAD = ("train", *(key for key in PAGES if key != "train"))
 
 
@@ -70,7 +72,7 @@ class PageStack(QStackedWidget):
         missing = next((key for key in AHEAD if key not in self._pages.made()), None)
         if missing is not None:
             _ = self.pages[missing]
-            QTimer.singleShot(PAUSE_MS, self, self._make_next)
+            QTimer.singleShot(CHARTS_FIRST_MS if missing == "train" else PAUSE_MS, self, self._make_next)
 
 
 class _Pages(Mapping[str, Page]):

@@ -25,31 +25,50 @@ class Warmup(QObject):
     def __init__(self, parent: QObject, done: Callable[[], None], failed: Callable[[Exception], None]) -> None:
         super().__init__(parent)
         self._done, self._failed = done, failed
-        self._steps = _steps()
+        self._names: Iterator[None] | None = _qt_names()
+        self._libraries = _libraries()
+        self._has_numpy = False
 
     def start(self) -> None:
         """Begin."""
-        run_in_background(self, lambda _task: import_module("numpy"), lambda _numpy: self._go_on(), self._failed)
+        run_in_background(self, lambda _task: import_module("numpy"), self._on_numpy, self._failed)
+        self._ask_for_names()
 
-    def _go_on(self) -> None:
+    def _on_numpy(self, _numpy: object) -> None:
+        self._has_numpy = True
+        self._import_next()
+
+    def _ask_for_names(self) -> None:
         until = time.perf_counter() + SLICE_S
+        for _ in self._names or ():
+            if time.perf_counter() > until:
+                QTimer.singleShot(0, self, self._ask_for_names)
+                return
+        self._names = None
+        self._import_next()
+
+    def _import_next(self) -> None:
+        if not self._has_numpy or self._names is not None:
+            return
         try:
-            for _ in self._steps:
-                if time.perf_counter() > until:
-                    QTimer.singleShot(0, self, self._go_on)
-                    return
+            for _ in self._libraries:
+                QTimer.singleShot(0, self, self._import_next)
+                return
         except ImportError as error:
             self._failed(error)
             return
         self._done()
 
 
-def _steps() -> Iterator[None]:
+def _qt_names() -> Iterator[None]:
     for name in _QT_MODULES:
         module = import_module(f"PySide6.{name}")
         for attribute in dir(module):
             getattr(module, attribute)
             yield
+
+
+def _libraries() -> Iterator[None]:
     for name in ("pyqtgraph", "orpo_studio.gui.charts", "orpo_studio.gui.pages.train.feed"):
         import_module(name)
         yield
