@@ -10,8 +10,9 @@ from importlib import import_module
 
 from orpo_studio.cli.arguments import parse
 from orpo_studio.cli.output import Output
-from orpo_studio.cli.words import CommandError, ErrorWords, InWords
+from orpo_studio.cli.words import CommandError, ErrorWords
 from orpo_studio.config import NewerSchemaError, OptionError, SpecError
+from orpo_studio.in_words import InWords
 from orpo_studio.paths import cache_folder
 
 Command = Callable[[argparse.Namespace, Output], int]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 GIB = 1024**3
 
@@ -21,16 +21,6 @@ class ErrorWords:
     def lines(self) -> list[str]:
         """Return the parts that say something."""
         return [part for part in (self.title, self.detail, self.hint) if part]
-
-
-@runtime_checkable
-class InWords(Protocol):
-    """An error that speaks to the person itself, as those of runs, models, data and the window do."""
-
-    code: str
-    title: str
-    detail: str
-    hint: str
 
 
 class CommandError(Exception):

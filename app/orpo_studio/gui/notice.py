@@ -2,9 +2,10 @@
 
 import traceback
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 from orpo_studio.events import Problem
+from orpo_studio.in_words import InWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +29,6 @@ class Notice:
     def as_text(self) -> str:
         """Return all of it, for the clipboard."""
         return "\n\n".join(part for part in (self.title, self.detail, self.hint, self.more) if part)
-
-
-@runtime_checkable
-class InWords(Protocol):
-    """An error of ours that already speaks to the person."""
-
-    title: str
-    detail: str
-    hint: str
 
 
 def notice_of(problem: Exception | Problem) -> Notice:

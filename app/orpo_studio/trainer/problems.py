@@ -1,9 +1,9 @@
 """Errors in words for the person."""
 
 import errno
-from typing import Protocol, runtime_checkable
 
 from orpo_studio.events import Problem
+from orpo_studio.in_words import InWords
 
 
 class TrainerProblem(Exception):  # noqa: N818 - a problem is what the person is shown
@@ -23,16 +23,6 @@ class TrainerProblem(Exception):  # noqa: N818 - a problem is what the person is
 
 class StopNow(Exception):  # noqa: N818 - not an error: the person asked for it
     """The person wants the job to end, and nothing is half done that must be finished first."""
-
-
-@runtime_checkable
-class InWords(Protocol):
-    """An exception that says itself what happened and what to do, as those of data, models and runs do."""
-
-    code: str
-    title: str
-    detail: str
-    hint: str
 
 
 def explain(error: BaseException) -> Problem:

@@ -7,6 +7,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtWidgets import QHeaderView, QTableView
 
 from orpo_studio.gui.theme import em
+from orpo_studio.gui.widgets.table import row_table
 
 if TYPE_CHECKING:
     from orpo_studio.data.pair import Pair
@@ -79,19 +80,8 @@ class PairTableModel(QAbstractTableModel):
 
 def make_table(model: PairTableModel) -> QTableView:
     """Return the view of a table of pairs: rows of one height, whole rows selected."""
-    view = QTableView()
-    view.setModel(model)
-    view.setAccessibleName("Preference pairs")
-    view.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-    view.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-    view.setShowGrid(False)
-    view.setWordWrap(False)
-    view.setTabKeyNavigation(False)
-    view.verticalHeader().hide()
-    view.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-    view.verticalHeader().setDefaultSectionSize(em(1.9))
+    view = row_table(model, "Preference pairs", row_em=1.9)
     header = view.horizontalHeader()
-    header.setHighlightSections(False)
     header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
     view.setColumnWidth(0, em(4))

@@ -2,7 +2,6 @@
 
 from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
@@ -16,6 +15,7 @@ from orpo_studio.gui.runs.actions import RunActions
 from orpo_studio.gui.runs.model import COLUMNS, SORT_ROLE, RunsModel
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, card, label
+from orpo_studio.gui.widgets.table import row_table
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import RunSummary
 
@@ -59,19 +59,8 @@ class RunsPage(Page):
         self._on_marked()
 
     def _make_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self.sorted)
-        table.setAccessibleName("All runs")
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(em(2.2))
+        table = row_table(self.sorted, "All runs", row_em=2.2)
         head = table.horizontalHeader()
-        head.setHighlightSections(False)
-        head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         head.setMinimumSectionSize(em(3.5))
         head.setResizeContentsPrecision(100)  # rows looked at; more would cost time with many runs
         for column, shown in enumerate(COLUMNS):

@@ -5,7 +5,6 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -21,6 +20,7 @@ from orpo_studio import words
 from orpo_studio.events import SampleAnswer
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.widgets.table import row_table
 
 _TITLES = ("Step", "Prompt", "Base", "Tuned so far")
 Index = QModelIndex | QPersistentModelIndex
@@ -146,19 +146,8 @@ class SamplesCard(QFrame):
         self.ask_button.setVisible(allowed)
 
     def _make_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self.model)
-        table.setAccessibleName("Sample answers, newest first")
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(em(2))
+        table = row_table(self.model, "Sample answers, newest first", row_em=2)
         head = table.horizontalHeader()
-        head.setHighlightSections(False)
-        head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
         head.resizeSection(0, em(4))
