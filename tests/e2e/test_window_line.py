@@ -41,7 +41,7 @@ def test_that_six_pages_of_clicks_lead_from_the_demo_to_a_merged_model(qtbot: Qt
     assert data.model.rowCount() >= 400
     assert bench.data.prepared is not None
     assert bench.data.prepared.summary.held_out >= 100
-    assert "tokens" in data.pair_view.chosen_head.text()
+    qtbot.waitUntil(lambda: "tokens" in data.pair_view.chosen_head.text(), timeout=30_000)
 
     # Recipe
     click(qtbot, rail["recipe"])
