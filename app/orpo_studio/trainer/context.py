@@ -6,12 +6,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from orpo_studio.config import RunSpec
 from orpo_studio.events import EventLog, RunState, Stage
 from orpo_studio.events.types import Event
 from orpo_studio.runs import RunFolder, pending, take
 from orpo_studio.trainer.problems import StopNow
+
+Outcome = Literal["completed", "stopped"]
+"""How a job ends when nothing goes wrong."""
 
 _STAGE_SECONDS = 0.25
 """Progress of a stage is said at most this often."""

@@ -19,9 +19,8 @@ from orpo_studio.models.card import ModelCard
 from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.adapter import count_parameters, load_for_training
 from orpo_studio.trainer.checkpoints import Checkpoint
-from orpo_studio.trainer.context import JobContext
+from orpo_studio.trainer.context import JobContext, Outcome
 from orpo_studio.trainer.heldout import HeldOut, select_held_out
-from orpo_studio.trainer.jobs import Outcome
 from orpo_studio.trainer.load import Loaded, read_card
 from orpo_studio.trainer.loss_path import choose_path
 from orpo_studio.trainer.orpo import NonFiniteError, StudioOrpoTrainer
