@@ -8,6 +8,7 @@ from orpo_studio.runs import Job, RunFolder, take
 from orpo_studio.trainer.context import JobContext, Lifeline, Outcome
 from orpo_studio.trainer.problems import StopNow, explain
 
+
 def run_job(folder: RunFolder, job: Job, lifeline: Lifeline) -> int:
     """Do a job on a run. Returns the exit code: 0 when it completed or was stopped, 1 when it failed."""
     try:
