@@ -18,3 +18,14 @@ class InWords(Protocol):
     title: str
     detail: str
     hint: str
+
+
+class SpokenError(Exception):
+    """An error told to the person; its rooms give it their own names. See :class:`InWords` for its parts."""
+
+    def __init__(self, code: str, title: str, *, detail: str = "", hint: str = "") -> None:
+        super().__init__(title)
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.hint = hint

@@ -9,7 +9,7 @@ from orpo_studio.cli.output import Output
 from orpo_studio.cli.results import require_result
 from orpo_studio.cli.words import CommandError, ErrorWords, figure
 from orpo_studio.paths import default_workspace
-from orpo_studio.runs import Job, RunFolder, find_run
+from orpo_studio.runs import Job, RunFolder, find_run, is_free
 from orpo_studio.words import size
 
 
@@ -44,9 +44,7 @@ def export(folder: RunFolder, kind: str, target: Path, output: Output) -> dict[s
 
 def _require_free(target: Path) -> None:
     """Refuse a target that holds something already, before minutes are spent on it."""
-    if target.is_dir() and not any(target.iterdir()):
-        return
-    if target.exists():
+    if not is_free(target):
         words = ErrorWords(
             "target-exists",
             "There is something at the target already.",

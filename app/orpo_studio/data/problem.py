@@ -2,8 +2,10 @@
 
 from enum import StrEnum
 
+from orpo_studio.in_words import SpokenError
 
-class DataProblem(Exception):  # noqa: N818 - a problem is what the person is shown
+
+class DataProblem(SpokenError):  # noqa: N818 - a problem is what the person is shown
     """Preference data that cannot be used, and what to do about it.
 
     Attributes:
@@ -12,13 +14,6 @@ class DataProblem(Exception):  # noqa: N818 - a problem is what the person is sh
         detail: the evidence: names, places and figures.
         hint: what to do about it.
     """
-
-    def __init__(self, code: str, title: str, *, detail: str = "", hint: str = "") -> None:
-        super().__init__(title)
-        self.code = code
-        self.title = title
-        self.detail = detail
-        self.hint = hint
 
 
 class ConversionCancelled(Exception):  # noqa: N818 - not an error: the person asked for it

@@ -1,31 +1,12 @@
 """Help inside the window: the topics of ``resources/help`` and the reference of all settings, made from the schema."""
 
-import re
-from pathlib import Path
-
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QTextDocument
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QTextBrowser, QWidget
 
-from orpo_studio import paths
 from orpo_studio.config import OptionError, find_option
-from orpo_studio.config.reference import markdown
 from orpo_studio.gui.theme import em
-
-SETTINGS = "settings"
-
-
-def topics() -> dict[str, str]:
-    """Return the topics of help by key, each with its title, in reading order; the settings come last."""
-    found = {path.stem: _title(path) for path in sorted((paths.resources() / "help").glob("*.md"))}
-    return {**found, SETTINGS: "All settings"}
-
-
-def topic_text(key: str) -> str:
-    """Return the Markdown of a topic."""
-    if key == SETTINGS:
-        return markdown()
-    return (paths.resources() / "help" / f"{key}.md").read_text(encoding="utf-8")
+from orpo_studio.help_topics import SETTINGS, topic_text, topics
 
 
 class HelpWindow(QDialog):
@@ -76,8 +57,3 @@ class HelpWindow(QDialog):
             font = QFont(self.font())
             self.text.document().setDefaultFont(font)
             self.text.setMarkdown(topic_text(item.data(Qt.ItemDataRole.UserRole)))
-
-
-def _title(path: Path) -> str:
-    heading = re.search(r"^# (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return heading.group(1) if heading else path.stem

@@ -1,7 +1,9 @@
 """What is wrong with a model folder, in words for the person who chose it."""
 
+from orpo_studio.in_words import SpokenError
 
-class ModelProblem(Exception):  # noqa: N818 - a problem is what the person is shown
+
+class ModelProblem(SpokenError):  # noqa: N818 - a problem is what the person is shown
     """A model folder that cannot be trained, and what to do about it.
 
     Attributes:
@@ -10,10 +12,3 @@ class ModelProblem(Exception):  # noqa: N818 - a problem is what the person is s
         detail: the evidence: files, names and figures.
         hint: what to do about it.
     """
-
-    def __init__(self, code: str, title: str, *, detail: str = "", hint: str = "") -> None:
-        super().__init__(title)
-        self.code = code
-        self.title = title
-        self.detail = detail
-        self.hint = hint

@@ -2,7 +2,7 @@
 
 from orpo_studio.runs.catalogue import RunSummary, find_run, list_runs, summarize
 from orpo_studio.runs.control import RunRequest, ask, pending, take
-from orpo_studio.runs.folder import RunFolder, RunFolderError, create_run
+from orpo_studio.runs.folder import RunFolder, RunFolderError, create_run, is_free
 from orpo_studio.runs.launch import Job, launch, mark_lost
 from orpo_studio.runs.lock import RunLock, is_held
 from orpo_studio.runs.support import write_support_archive
@@ -17,6 +17,7 @@ __all__ = [
     "ask",
     "create_run",
     "find_run",
+    "is_free",
     "is_held",
     "launch",
     "list_runs",

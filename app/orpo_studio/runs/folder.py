@@ -182,3 +182,8 @@ def _make_unique(runs: Path, name: str) -> RunFolder:
 def _slug(name: str) -> str:
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:40].rstrip("-")
+
+
+def is_free(target: Path) -> bool:
+    """Tell whether something may be exported to a place: nothing is there, or an empty folder."""
+    return not target.exists() or (target.is_dir() and not any(target.iterdir()))

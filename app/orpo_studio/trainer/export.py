@@ -6,7 +6,7 @@ from typing import Literal
 
 from orpo_studio.events import ExportFinished, Stage
 from orpo_studio.models.card import ModelCard
-from orpo_studio.runs import Job
+from orpo_studio.runs import Job, is_free
 from orpo_studio.trainer.card import write_card
 from orpo_studio.trainer.checkpoints import sync_folder
 from orpo_studio.trainer.context import JobContext
@@ -71,9 +71,7 @@ def _write(context: JobContext, card: ModelCard, kind: Kind, beside: Path) -> di
 
 
 def _require_free(target: Path) -> None:
-    if target.is_dir() and not any(target.iterdir()):
-        return
-    if target.exists():
+    if not is_free(target):
         raise TrainerProblem(
             "target-exists",
             "There is something at this place already.",

@@ -183,13 +183,6 @@ def format_value(value: float, unit: str = "") -> str:
     return (f"{text} {unit}" if unit else text).replace("-", "−")
 
 
-def format_x(axis: XAxis, x: float) -> str:
-    """Write a place on an x axis in words."""
-    if axis == "seconds":
-        return format_duration(x)
-    return f"step {x:,.0f}".replace(",", "\u202f") if axis == "step" else f"epoch {x:.2f}"
-
-
 def format_duration(seconds: float) -> str:
     """Write seconds as h:mm:ss, m:ss, or with decimals below ten."""
     sign = "−" if seconds < 0 else ""

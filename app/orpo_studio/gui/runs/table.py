@@ -78,7 +78,6 @@ class RunsPage(Page):
         self.filter.textChanged.connect(self.sorted.setFilterFixedString)
         row = QHBoxLayout()
         row.addWidget(self.filter, 1)
-        self._buttons: list[QWidget] = []
         for action in self.actions_.all():
             made = button(action.text(), action.trigger)
             action.changed.connect(lambda made=made, action=action: made.setEnabled(action.isEnabled()))

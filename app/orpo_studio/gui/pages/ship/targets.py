@@ -9,7 +9,7 @@ from typing import Literal
 from orpo_studio import words
 from orpo_studio.config import RunSpec
 from orpo_studio.models.card import ModelCard
-from orpo_studio.runs import RunFolder
+from orpo_studio.runs import RunFolder, is_free
 
 Kind = Literal["adapter", "merged"]
 
@@ -47,22 +47,18 @@ def merged_bytes(spec: RunSpec, card: ModelCard | None) -> int:
 def default_target(folder: RunFolder, kind: Kind) -> Path:
     """Return the first folder for exports of this kind that is not taken, inside the run's own."""
     names = (kind if number == 1 else f"{kind}-{number}" for number in range(1, 1000))
-    return next(target for name in names if _is_free(target := folder.export / name))
+    return next(target for name in names if is_free(target := folder.export / name))
 
 
 def look_at(target: Path) -> Place:
     """Look at a target folder: its disk, and whether an export may go there. It takes a call to the disk."""
     try:
-        if not _is_free(target):
+        if not is_free(target):
             return Place(None, "This folder is not empty. Choose a new folder, or an empty one.")
         existing = next(place for place in (target, *target.parents) if place.is_dir())
         return Place(shutil.disk_usage(existing).free)
     except (OSError, StopIteration) as error:
         return Place(None, f"This place cannot be used: {error or 'no such folder'}.")
-
-
-def _is_free(target: Path) -> bool:
-    return not target.exists() or (target.is_dir() and not any(target.iterdir()))
 
 
 def proof_in_words(kind: Kind, proof: Mapping[str, float]) -> list[str]:
