@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Protocol
 
 from orpo_studio.data.pair import Pair
+from orpo_studio.models.added_tokens import Seam
 from orpo_studio.models.chat_template import ChatTemplate
 
 
@@ -47,6 +48,13 @@ class Encoder(Protocol):
         """Return the ids of each text's tokens."""
 
 
+class PartEncoder(Encoder, Protocol):
+    """An encoder that knows where a text can be encoded in two parts, such as `QuickEncoder`."""
+
+    def last_seam(self, text: str) -> Seam | None:
+        """Return the last such place, or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedPair:
     """A pair's token ids, before any cut.
@@ -68,26 +76,47 @@ def encode_pairs(
 
     The begin token is put first and the end token last where the template has not done so.
     """
-    texts = [
-        text
-        for pair in rendered
-        for text in (
-            pair.prompt_text,
-            pair.prompt_text + pair.chosen_text,
-            pair.prompt_text + pair.rejected_text,
-        )
-    ]
-    ids = encoder.encode_batch(texts)
+    ids = encoder.encode_batch([text for pair in rendered for text in _three_texts(pair)])
+    return [_encoded(ids[place : place + 3], bos_id, eos_id) for place in range(0, len(ids), 3)]
+
+
+def encode_pairs_in_parts(
+    rendered: Sequence[RenderedPair], encoder: PartEncoder, *, bos_id: int | None, eos_id: int
+) -> list[EncodedPair]:
+    """Return the same as `encode_pairs`, with the beginning of a prompt encoded once, not with each answer again."""
+    seams = [encoder.last_seam(pair.prompt_text) for pair in rendered]
+    texts: list[str] = []
+    for pair, seam in zip(rendered, seams, strict=True):
+        if seam is None:
+            texts += _three_texts(pair)
+        else:
+            rest = pair.prompt_text[seam.start :]
+            texts += (pair.prompt_text[: seam.end], rest, rest + pair.chosen_text, rest + pair.rejected_text)
+    ids = iter(encoder.encode_batch(texts))
     encoded = []
-    for place in range(0, len(ids), 3):
-        prompt, chosen, rejected = ids[place : place + 3]
-        encoded.append(
-            EncodedPair(
-                *_with_ends(*_split_answer(prompt, chosen), bos_id, eos_id),
-                *_with_ends(*_split_answer(prompt, rejected), bos_id, eos_id),
-            )
-        )
+    for pair, seam in zip(rendered, seams, strict=True):
+        if seam is None:
+            encoded.append(_encoded(list(islice(ids, 3)), bos_id, eos_id))
+            continue
+        head, *rests = islice(ids, 4)
+        if head[-1:] == [seam.token_id] and all(rest[:1] == [seam.token_id] for rest in rests):
+            del head[-1]
+            encoded.append(_encoded([head + rest for rest in rests], bos_id, eos_id))
+        else:  # what looked like an added token is none here
+            encoded += encode_pairs([pair], encoder, bos_id=bos_id, eos_id=eos_id)
     return encoded
+
+
+def _three_texts(pair: RenderedPair) -> tuple[str, str, str]:
+    return pair.prompt_text, pair.prompt_text + pair.chosen_text, pair.prompt_text + pair.rejected_text
+
+
+def _encoded(three: Sequence[list[int]], bos_id: int | None, eos_id: int) -> EncodedPair:
+    prompt, chosen, rejected = three
+    return EncodedPair(
+        *_with_ends(*_split_answer(prompt, chosen), bos_id, eos_id),
+        *_with_ends(*_split_answer(prompt, rejected), bos_id, eos_id),
+    )
 
 
 def _split_answer(prompt: list[int], full: list[int]) -> tuple[list[int], list[int]]:
