@@ -1,0 +1,235 @@
+"""What a transformer block keeps for the backward pass, in bytes.
+
+Derived from what autograd saves. A count of live storages on a CPU agrees within 1 % for blocks of Llama, Mistral,
+Gemma, Qwen 3, Granite, OLMo 2, GPT-2, GPT-NeoX and StarCoder 2 with LoRA and in full float32 fine-tuning, and within
+10 % for Phi, Phi-3, OLMo and Cohere, for mixtures of experts and for Gemma 2
+(``tests/training/test_fit_saved_bytes.py``). What holds on a card alone is arithmetic: it was not measured there.
+
+With c the bytes of the computation's format (2 or 4), s those of the hidden state between blocks and i those of a
+linear layer's output, per token of a block with hidden width d, query width q, key width k, MLP width f:
+
+=================  ====================================================================================================
+RMSNorm            4·d, its input in float32; trained: + s·d, the normalized input
+LayerNorm          4·d, its input (on a CPU under autocast: s·d)
+norm of q and k    4·(q + k); trained: + i·(q + k)
+attention          c·(q + q + 2·k): query, key, value behind the rotation, and its output; 4 a head for the softmax
+– fused q, k, v    + c·(q + k): the one output that the value is a view of stays whole, beside the rotated query and key
+– capped scores    heads · keys · (c + 4 + c): no fused kernel, so tanh, softmax and its rounded form stay
+gated MLP          i·(a + 2)·f: gate before and behind its activation (a tensors), and the way up
+plain MLP          i·a·f
+inputs             of each layer that is trained or has an adapter: c·(its inputs). In float32 layers that read the same
+                   tensor share it. Under autocast each makes a copy of its own, in which PEFT's detour by float32 ends.
+adapter            c·r a layer; DoRA: + 2·c·(its outputs); dropout: a mask, 1 byte (CPU: 4) an input, and own inputs
+8-bit base         the inputs of all layers, kept by bitsandbytes outside autograd: checkpointing does not free them
+experts            n a token, not reached by autocast: n·s·(3·f + d); trained or with an adapter: + n·s·(d + f) + s·d
+=================  ====================================================================================================
+
+s, i are c without quantization; full fine-tuning under autocast: s = 4; nf4 under autocast: s = i = 4, since PEFT keeps
+norms and embeddings in float32 then and bitsandbytes answers in the format it was asked in; 8-bit: s = 4.
+
+An adapter on stacked experts adds to their weights before it multiplies: the sum, s bytes a weight, is kept as well.
+"""
+
+from dataclasses import dataclass
+
+from orpo_studio.config.sections import RecipeSection
+from orpo_studio.fit.rows import Batch
+from orpo_studio.fit.shape import BlockShape, ModelShape
+from orpo_studio.models.linear_layers import LinearLayer
+
+
+@dataclass(frozen=True, slots=True)
+class Computation:
+    """In which formats a recipe computes.
+
+    Attributes:
+        compute: bytes of a number in a matrix product.
+        stream: bytes of a number of the hidden state between blocks.
+        inner: bytes of a number of a linear layer's output.
+        on_gpu: on a card; else in main memory.
+    """
+
+    compute: int
+    stream: int
+    inner: int
+    on_gpu: bool
+
+    @property
+    def mixed(self) -> bool:
+        """Whether autocast computes in 16 bits."""
+        return self.compute == 2
+
+
+def computation(recipe: RecipeSection, *, on_gpu: bool) -> Computation:
+    """Return the formats of a recipe; "auto" is 16 bits on a card and float32 elsewhere."""
+    in_full = recipe.precision == "fp32" or (recipe.precision == "auto" and not on_gpu)
+    if in_full:
+        return Computation(4, 4, 4, on_gpu)
+    if recipe.adapter == "full":
+        return Computation(2, 4, 2, on_gpu)
+    if recipe.quantization == "none":
+        return Computation(2, 2, 2, on_gpu)
+    return Computation(2, 4, 4 if recipe.quantization == "nf4" else 2, on_gpu)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes that one block keeps.
+
+    Attributes:
+        saved: for its own backward pass.
+        checkpointed: when it is computed again in the backward pass: its input, and what cannot be let go.
+        working: what its backward pass takes on top for a moment.
+    """
+
+    saved: float
+    checkpointed: float
+    working: float
+
+
+def kept_by_block(
+    block: BlockShape, shape: ModelShape, recipe: RecipeSection, batch: Batch, *, on_gpu: bool, packed: bool
+) -> Kept:
+    """Return what a block keeps of a micro-batch."""
+    made = _Block(block, shape, recipe, computation(recipe, on_gpu=on_gpu))
+    stuck = batch.fed * made.stuck_inputs()
+    saved = (
+        batch.fed * (made.norms() + made.mlp() + made.experts() + made.inputs() + made.adapters())
+        + made.attention(batch, packed=packed)
+        + made.merged_experts()
+        + batch.fed * made.loose_inputs()
+    )
+    return Kept(saved, batch.fed * made.formats.stream * shape.hidden + stuck, made.working(batch))
+
+
+class _Block:
+    """One block under one recipe; what is said per token is in bytes."""
+
+    def __init__(self, block: BlockShape, shape: ModelShape, recipe: RecipeSection, formats: Computation) -> None:
+        self.block, self.shape, self.recipe, self.formats = block, shape, recipe, formats
+        self.full = recipe.adapter == "full"
+        self.eight_bit = not self.full and recipe.quantization == "8bit"
+
+    def norms(self) -> float:
+        block, hidden, formats = self.block, self.shape.hidden, self.formats
+        one = 4.0 * hidden + 4
+        if not self.shape.rms_norm and not formats.on_gpu:
+            one = formats.stream * (hidden + 2.0)
+        elif self.full and self.shape.rms_norm:
+            one += formats.stream * hidden
+        both = (4 + (formats.inner if self.full else 0)) * (block.query + block.key) if block.query_norm else 0
+        return block.norms * one + both
+
+    def attention(self, batch: Batch, *, packed: bool) -> float:
+        """Return the bytes of a whole micro-batch: keys are not counted per fed token."""
+        block, compute = self.block, self.formats.compute
+        if block.softcap:
+            scores = block.heads * batch.looks * (compute + 4 + (compute if self.formats.mixed else 0))
+            return scores + batch.fed * compute * (2 * block.query + 2 * block.key)
+        queries = batch.fed * (2.0 * compute * block.query + 4 * block.heads)
+        if block.fused and not self._makes_copies():
+            queries += batch.fed * compute * ((block.query + block.key) if block.rotary else 0)
+        if packed and self.formats.on_gpu and self.formats.mixed:
+            return queries + batch.keys * compute * 2 * block.key
+        if packed:
+            # no kernel for it: keys and values are written out for each query head, once more behind each prompt, and
+            # the pieces are joined
+            joined = batch.fed * compute * block.query
+            return queries + joined + (batch.fed + batch.keys) * compute * 2 * block.query
+        # padding needs a mask, and a masked kernel keys for each query head
+        mask = batch.rows * batch.length**2 * compute
+        return queries + mask + batch.keys * compute * 2 * block.query
+
+    def _makes_copies(self) -> bool:
+        """Tell whether query, key and value are cast before attention, so that what they were views of goes."""
+        return self.formats.inner != self.formats.compute
+
+    def mlp(self) -> float:
+        block, kept = self.block, self.shape.kept_by_activation
+        width = block.shared_inner if block.experts_used else block.inner
+        return self.formats.inner * (kept + 2 if block.gated else kept) * width
+
+    def experts(self) -> float:
+        block, formats, hidden = self.block, self.formats, self.shape.hidden
+        used = block.experts_used
+        if not used:
+            return 0
+        # autocast does not reach stacked experts: they compute as the hidden state comes; 16 for weight and place of each
+        behind = used * (formats.stream * (3.0 * block.inner + hidden) + 16)
+        if self.full or any(self._has_adapter(stack) for stack in block.experts):
+            behind += used * formats.stream * (hidden + block.inner) + formats.stream * hidden
+        return behind
+
+    def merged_experts(self) -> float:
+        if self.full:
+            return 0
+        return self.formats.stream * sum(stack.weights for stack in self.block.experts if self._has_adapter(stack))
+
+    def inputs(self) -> float:
+        """Return what trained and adapted layers keep of what they read."""
+        compute = self.formats.compute
+        if self._shares_inputs():
+            read = [self.block.of("qkv")] if self.block.norms > 1 else [self.block.of("qkv") + self.block.of("up")]
+            read += [self.block.of("up")] if self.block.norms > 1 else []
+            shared = sum(self.shape.hidden for layers in read if any(map(self._is_read, layers)))
+            return compute * (shared + sum(layer.inputs for layer in self.block.of("down") if self._is_read(layer)))
+        own = [layer for layer in self.block.layers if layer.matrices == 1 and self._is_read(layer)]
+        # what attention gives is in the right format already, except behind PEFT's detour
+        return compute * sum(layer.inputs for layer in own if not (self.full and layer.role == "out"))
+
+    def adapters(self) -> float:
+        recipe, compute = self.recipe, self.formats.compute
+        if self.full:
+            return 0
+        adapted = [layer for layer in self.block.layers if self._has_adapter(layer)]
+        modules = [layer for layer in adapted if layer.matrices == 1]
+        per_token = compute * recipe.lora_rank * len(modules)
+        if recipe.use_dora:
+            per_token += 2 * compute * sum(layer.outputs for layer in modules)
+        if recipe.lora_dropout > 0:
+            per_token += (1 if self.formats.on_gpu else 4) * sum(layer.inputs for layer in modules)
+        return per_token
+
+    def stuck_inputs(self) -> float:
+        """Return what bitsandbytes' 8-bit layers hold of their inputs, whether they are computed again or not."""
+        if not self.eight_bit:
+            return 0
+        formats, down = self.formats, sum(layer.inputs for layer in self.block.of("down"))
+        shared = formats.stream * 2 * self.shape.hidden
+        return shared + formats.compute * self.block.query + formats.inner * down
+
+    def loose_inputs(self) -> float:
+        """Return the part of them that nothing else of the block holds as well."""
+        if not self.eight_bit:
+            return 0
+        attended = self.formats.compute * self.block.query
+        if self.formats.mixed:
+            return self.stuck_inputs() - attended
+        return self.stuck_inputs() - attended - (self.inputs() if self._shares_inputs() else 0)
+
+    def working(self, batch: Batch) -> float:
+        """Return what the backward pass takes for a moment: gradients inside the MLP, and a weight made whole."""
+        block, formats = self.block, self.formats
+        width = block.inner * max(1, block.experts_used)
+        gradients = batch.fed * (8 if formats.inner == formats.compute else 10) * width
+        layers = [layer for layer in block.layers if layer.matrices == 1]
+        whole = 0.0
+        if not self.full and self.recipe.quantization != "none":
+            bytes_each = 4 if self.eight_bit else formats.compute
+            whole = bytes_each * max(layer.weights for layer in layers)
+        if not self.full and self.recipe.use_dora:
+            whole += max((self._dora(layer) for layer in layers if self._has_adapter(layer)), default=0)
+        return gradients + whole
+
+    def _dora(self, layer: LinearLayer) -> float:
+        """Return what DoRA makes to know the length of a weight: an identity matrix, and the weight three times."""
+        return (4 + self.formats.compute) * layer.inputs**2 + 12.0 * layer.weights
+
+    def _shares_inputs(self) -> bool:
+        return not self.formats.mixed and (self.full or self.recipe.lora_dropout == 0)
+
+    def _is_read(self, layer: LinearLayer) -> bool:
+        return self.full or self._has_adapter(layer)
+
+    def _has_adapter(self, layer: LinearLayer) -> bool:
+        return not self.full and layer.is_adapted(self.recipe.lora_targets)
