@@ -86,7 +86,8 @@ def test_that_training_gives_the_losses_of_stock_trl(tmp_path: Path, ended_model
     rows = make_rows(12)
     data = write_rows(tmp_path / "pairs.jsonl", rows[:10])
     held_out = write_rows(tmp_path / "held_out.jsonl", rows[10:])
-    folder = make_run(tmp_path, ended_model, data, recipe={"max_steps": 8}, data={"held_out_file": str(held_out)})
+    recipe = {"max_steps": 50, "mean_over": "micro_batch"}
+    folder = make_run(tmp_path, ended_model, data, recipe=recipe, data={"held_out_file": str(held_out)})
     ours = run(folder)
 
     turns = [
@@ -98,7 +99,7 @@ def test_that_training_gives_the_losses_of_stock_trl(tmp_path: Path, ended_model
         for row in rows[:10]
     ]
     config = ORPOConfig(
-        output_dir=str(tmp_path / "stock"), beta=0.1, max_length=128, learning_rate=5e-3, max_steps=8, warmup_steps=1,
+        output_dir=str(tmp_path / "stock"), beta=0.1, max_length=128, learning_rate=5e-3, max_steps=50, warmup_steps=5,
         per_device_train_batch_size=2, gradient_accumulation_steps=2, seed=42, use_cpu=True, bf16=False,
         activation_checkpointing=False, logging_steps=1, save_strategy="no", report_to="none", disable_tqdm=True,
         optim="adamw_torch",
@@ -113,13 +114,16 @@ def test_that_training_gives_the_losses_of_stock_trl(tmp_path: Path, ended_model
     stock.train()
 
     theirs = [entry for entry in stock.state.log_history if "loss" in entry]
-    assert len(theirs) == 8
+    assert len(theirs) == 50
     for entry in theirs:
         step = entry["step"]
-        assert losses(ours)[step] == pytest.approx(entry["loss"], rel=1e-6)
-        assert losses(ours, "grad_norm")[step] == pytest.approx(entry["grad_norm"], rel=1e-5)
-        assert losses(ours, "log_odds")[step] == pytest.approx(entry["log_odds_chosen"], rel=1e-5)
         assert losses(ours, "learning_rate")[step] == entry["learning_rate"]
+        assert losses(ours)[step] == pytest.approx(entry["loss"], abs=1e-4)
+        assert losses(ours, "grad_norm")[step] == pytest.approx(entry["grad_norm"], rel=2e-3)
+        for name in ("nll_loss", "rewards/chosen", "rewards/margins", "logps/chosen", "logps/rejected"):
+            assert losses(ours, name)[step] == pytest.approx(entry[name], abs=1e-4), name
+        assert losses(ours, "log_odds")[step] == pytest.approx(entry["log_odds_chosen"], abs=1e-3)
+        assert losses(ours, "rewards/accuracies")[step] == entry["rewards/accuracies"]
 
 
 def test_that_the_log_odds_stay_finite_from_certain_to_impossible() -> None:

@@ -45,7 +45,7 @@ def test_that_a_run_says_all_it_should_and_leaves_an_adapter(
     assert (data.rows_in, data.train, data.held_out) == (24, 18, 6)
     (model,) = of_kind(events, ModelLoaded)
     assert 0 < model.trainable < model.parameters
-    assert of_kind(events, PathChosen)[0].path == "stock"
+    assert of_kind(events, PathChosen)[0].path == "packed"
     assert of_kind(events, TrainingStarted)[0].total_steps == 6
     assert [e.moment for e in of_kind(events, EvaluationMetrics)] == ["before", "during", "after"]
     assert [(e.source, e.step) for e in of_kind(events, SampleAnswer)] == [("base", 0), ("tuned", 3), ("tuned", 6)]

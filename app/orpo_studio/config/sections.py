@@ -69,6 +69,27 @@ class RecipeSection(Section):
         help="Weight of the odds-ratio term beside the SFT loss. 0.1 suits most; the paper uses 0.1 to 0.25. Higher "
         "pushes rejected answers down harder and can cost fluency.",
     )
+    sft_tokens: Literal["all", "answer"] = option(
+        "all",
+        title="SFT loss on",
+        group="Objective",
+        choices={
+            "all": "Prompt and chosen answer, as in TRL and the authors' code",
+            "answer": "The chosen answer alone, as in the paper",
+        },
+        help="Which tokens of the chosen sequence the SFT loss counts. The odds ratio always counts answers alone.",
+    )
+    mean_over: Literal["step", "micro_batch"] = option(
+        "step",
+        title="Mean over",
+        group="Objective",
+        choices={
+            "step": "The whole step: the same result for every micro-batch × accumulation",
+            "micro_batch": "Each micro-batch, then their mean, as in TRL",
+        },
+        help="Over what the loss is averaged. TRL averages each micro-batch alone, so that tokens of short ones weigh "
+        "more and the result depends on the micro-batch.",
+    )
     learning_rate: float = option(
         5e-5,
         title="Learning rate",
@@ -126,6 +147,13 @@ class RecipeSection(Section):
         le=1_048_576,
         help="Longest prompt with answer. Longer answers are cut; pairs whose prompt leaves no room for an answer "
         "are set aside.",
+    )
+    group_by_length: bool = option(
+        False,
+        title="Group by length",
+        group="Batch",
+        help="Put pairs of like length into one batch. It saves padding where a model cannot be computed packed, and "
+        "makes the order of the pairs less random.",
     )
     adapter: Literal["lora", "full"] = option(
         "lora",

@@ -1,19 +1,32 @@
-"""TRL's ORPO trainer, made safe: it stops before a bad step, counts its tokens, and saves only whole checkpoints."""
+"""TRL's ORPO trainer, made fast and safe.
+
+It computes the same loss by the fastest way that the model can take, stops before a bad step, goes on in smaller
+parts when memory is short, counts its tokens, and saves only whole checkpoints.
+"""
 
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from torch.nn.functional import logsigmoid
 from transformers import TrainerCallback, TrainerControl
 from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
 from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.load import Loaded
-from orpo_studio.trainer.tokens import TokenizedDataset
+from orpo_studio.trainer.problems import is_out_of_memory
+from orpo_studio.trainer.scoring.attention import CannotPackError
+from orpo_studio.trainer.scoring.batch import PairBatch, PairDataset, collate
+from orpo_studio.trainer.scoring.first_batch import NotProvenError, Proof, Tolerance, prove
+from orpo_studio.trainer.scoring.ladder import WAYS, Choice, Way, choose_way
+from orpo_studio.trainer.scoring.scorer import Scorer
+from orpo_studio.trainer.step import FIGURES, Step, Weights, figures, micro_batch_weights
 
 
 class NonFiniteError(Exception):
@@ -30,54 +43,113 @@ class NonFiniteError(Exception):
         self.what, self.step, self.rows = what, step, rows
 
 
+class Listener:
+    """What hears of the trainer's decisions; here it does nothing."""
+
+    def way_chosen(self, choice: Choice, proof: Proof | None) -> None:
+        """Hear which way runs from the first step on, and how it was proven."""
+
+    def way_refused(self, way: Way, reason: str) -> None:
+        """Hear that a way did not stand the proof, so that the next one is tried."""
+
+    def memory_short(self, at_once: int, reason: str) -> None:
+        """Hear that from now on at most ``at_once`` pairs are computed together, to the same effect."""
+
+    def saved(self, checkpoint: checkpoints.Checkpoint) -> None:
+        """Hear of a complete checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What the loss is.
+
+    Attributes:
+        answer_only: the SFT loss counts the chosen answer alone, as in the paper, and not the prompt, as TRL does.
+        mean_over: of the SFT loss's tokens and of the pairs: those of a whole optimizer step, or of each micro-batch
+            alone, as in TRL.
+    """
+
+    answer_only: bool = False
+    mean_over: Literal["step", "micro_batch"] = "step"
+
+
 class StudioOrpoTrainer(ORPOTrainer):
-    """`ORPOTrainer` with the same loss and gradients.
+    """`ORPOTrainer` with the same losses and gradients.
 
     Args:
         loaded: model, adapter included, and tokenizer.
         config: TRL's configuration.
+        objective: what the loss is where TRL offers no choice.
         pairs: the training rows.
+        lengths: of the rows, in tokens, to make batches of like lengths; None for batches by chance alone.
         reporter: says when to log, measure and save, and hears of it.
+        listener: hears of decisions on the way.
         measure: measures held-out pairs under way.
         seconds: returns the time spent training so far, over all attempts.
         keep: complete checkpoints to keep.
+        way: the way to compute by; None for the fastest that the model can take.
     """
 
     control: TrainerControl
+    loss_is_scaled_for_ga = True  # each micro-batch's share of its step is ours to say
 
     def __init__(
         self,
         *,
         loaded: Loaded,
         config: ORPOConfig,
-        pairs: TokenizedDataset,
+        pairs: PairDataset,
         reporter: TrainerCallback,
         measure: Callable[[int, float], None],
         seconds: Callable[[], float],
-        saved: Callable[[checkpoints.Checkpoint], None],
         keep: int,
+        listener: Listener | None = None,
+        objective: Objective | None = None,
+        lengths: list[int] | None = None,
+        way: Way | None = None,
     ) -> None:
+        self._loaded, self._lengths = loaded, lengths
+        self._objective = objective or Objective()
+        self._listener = listener or Listener()
+        self._scorer = Scorer(
+            choice=choose_way(loaded.model) if way is None else Choice(way, "it was asked for"),
+            pad_id=int(loaded.tokenizer.pad_token_id or 0),
+            answer_only=self._objective.answer_only,
+            device=loaded.device,
+            stock=self.concatenated_forward,
+        )
+        self._scorer.prepare(loaded.model)
         super().__init__(
             model=loaded.model,
             args=config,
+            data_collator=collate,
             train_dataset=pairs,
             processing_class=loaded.tokenizer,
             callbacks=[reporter],
         )
         self.remove_callback(PrinterCallback)
-        self._measure, self._seconds, self._saved, self._keep = measure, seconds, saved, keep
+        self._measure, self._seconds, self._keep = measure, seconds, keep
         self._home = Path(config.output_dir)
-        self._step_rows: list[int] = []
+        self._at_once = config.per_device_train_batch_size
+        self._is_proven = False
+        self._step = Step()
+        self._since_log: list[torch.Tensor] = []
         self._tokens = 0
+
+    @property
+    def way(self) -> Way:
+        """The way by which losses are computed."""
+        return self._scorer.choice.way
+
+    @property
+    def at_once(self) -> int:
+        """How many pairs are computed together at most: the micro-batch, or fewer since memory was short."""
+        return self._at_once
 
     def take_tokens(self) -> int:
         """Return how many tokens, padding not counted, were trained on since the last call."""
         tokens, self._tokens = self._tokens, 0
         return tokens
-
-    def begin_step(self) -> None:
-        """Forget the rows of the step before."""
-        self._step_rows = []
 
     def save_now(self) -> None:
         """Save a checkpoint of the present state."""
@@ -87,38 +159,185 @@ class StudioOrpoTrainer(ORPOTrainer):
         """Take the weights, or the adapter, of a checkpoint without training on."""
         self._load_from_checkpoint(str(checkpoint.path))
 
+    # --- a step and its micro-batches
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
+    ) -> tuple[list[Any], None]:
+        """Fetch the micro-batches of a step, and settle how much each counts in it."""
+        samples, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        batches = [sample["pairs"] for sample in samples]
+        self._step = Step(batches, self._weights(batches))
+        self._tokens += sum(batch.tokens for batch in batches)
+        return samples, None
+
+    def _weights(self, batches: list[PairBatch]) -> list[Weights]:
+        answer_only = self._objective.answer_only
+        if self._objective.mean_over == "micro_batch":
+            return [micro_batch_weights(batch, len(batches), answer_only=answer_only) for batch in batches]
+        tokens = sum(batch.nll_tokens(answer_only=answer_only) for batch in batches)
+        pairs = sum(map(len, batches))
+        processes = self.accelerator.num_processes
+        if processes > 1:  # gradients are averaged over processes, so the share of each is of the mean process
+            counts = torch.tensor([tokens, pairs], device=self.accelerator.device)
+            tokens, pairs = (self.accelerator.reduce(counts, "sum") / processes).tolist()
+        return [Weights(1 / max(tokens, 1), 1 / max(pairs, 1))] * len(batches)
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ARG002 - the library's signature
+        """Compute a micro-batch's loss and gradients, in smaller parts where memory is short.
+
+        An error for want of memory can leave gradients half added up. So all micro-batches of the step are computed
+        again then, in their order: no pair is lost or counted twice, and the weights of the parts are those of the
+        whole.
+
+        Returns:
+            The micro-batch's share of the step's loss.
+        """
+        self._prove_once(model, inputs["pairs"])
+        step = self._step
+        step.begun += 1
+        loss = torch.zeros((), device=self.args.device)
+        wanted = [step.begun - 1]
+        while True:
+            try:
+                for index in wanted:
+                    loss = self._compute(model, step.batches[index], step.weights[index])
+            except Exception as error:
+                if not is_out_of_memory(error) or not self._may_halve():
+                    raise
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            else:
+                return loss
+            # Outside the handler: until it is left, the error's frames hold what must be freed.
+            self._halve(reason)
+            model.zero_grad(set_to_none=True)
+            step.begin_again()
+            wanted = list(range(step.begun))
+
+    def _compute(self, model: Any, batch: PairBatch, weights: Weights) -> torch.Tensor:
+        """Run forward and backward passes over a micro-batch, part by part. Returns its loss."""
+        loss = torch.zeros((), device=self.args.device)
+        for part in batch.parts(self._at_once):
+            placed = None if self.way is Way.STOCK else self._scorer.lay_out(part)
+            with self._scorer.under_way(placed):
+                inputs = {"pairs": part, "layout": placed, "weights": weights, "share": len(part) / len(batch)}
+                loss += super().training_step(model, inputs)
+        return loss
+
     def compute_loss(
         self,
         model: Any,
         inputs: dict[str, Any],
         return_outputs: bool = False,
-        num_items_in_batch: Any = None,
+        num_items_in_batch: Any = None,  # noqa: ARG002 - the library's signature
     ) -> Any:
-        """Return TRL's loss.
+        """Return a part's share of the loss: SFT loss − λ · log σ(log-odds ratio), weighted.
 
-        Raises:
-            NonFiniteError: it is not finite; no gradient has been computed from it.
+        Args:
+            model: the model.
+            inputs: ``pairs``, their ``layout``, the micro-batch's ``weights`` and the part's ``share`` of its pairs.
+            return_outputs: return the log-probabilities as well.
         """
-        self._step_rows += inputs["source_row"]
-        self._tokens += int(inputs["chosen_attention_mask"].sum() + inputs["rejected_attention_mask"].sum())
-        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        loss = result[0] if return_outputs else result
-        if not torch.isfinite(loss).all():
-            raise NonFiniteError("loss", self.state.global_step + 1, inputs["source_row"])
-        return result
+        batch, weights = inputs["pairs"], inputs["weights"]
+        scored = self._scorer.score(model, batch, inputs["layout"])
+        pairs = scored.pairs
+        ratio = logsigmoid(pairs.log_odds).sum()
+        loss = pairs.nll.sum() * weights.tokens - self.beta * ratio * weights.pairs
+        if scored.router is not None:
+            of_step = inputs["share"] / max(len(self._step.batches), 1)
+            loss = loss + self.aux_loss_coef * scored.router.to(loss.device) * of_step
+        with torch.no_grad():
+            self._step.figures.append(figures(pairs, weights))
+        self._step.losses.append((loss.detach(), batch.source_rows))
+        loss = loss.float()
+        return (loss, {"logps": pairs}) if return_outputs else loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         """Return the gradient norm of the step about to be made.
 
-        With float16 the loss scaler skips such steps itself and lowers its scale, as it should.
+        With float16 the loss scaler skips steps whose gradient is not finite and lowers its scale, as it should.
 
         Raises:
-            NonFiniteError: it is not finite.
+            NonFiniteError: the norm or a loss is not finite.
         """
         norm = super()._get_grad_norm(model, grad_norm)
+        bad = self._step.rows_without_finite_loss()
+        if bad:
+            raise NonFiniteError("loss", self.state.global_step + 1, bad)
         if norm is not None and not self.args.fp16 and not math.isfinite(float(norm)):
-            raise NonFiniteError("gradient", self.state.global_step + 1, self._step_rows)
+            raise NonFiniteError("gradient", self.state.global_step + 1, self._step.rows)
+        self._since_log.append(torch.stack(self._step.figures).sum(0))
         return norm
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the means over the steps since the last time, read from the device at once."""
+        if "loss" in logs and self._since_log:
+            means = torch.stack(self._since_log).mean(0)
+            self._since_log.clear()
+            if self.accelerator.num_processes > 1:
+                means = self.accelerator.reduce(means, "mean")
+            values = dict(zip(FIGURES, means.tolist(), strict=True))
+            chosen, rejected = values["logps/chosen"], values["logps/rejected"]
+            logs |= values | {
+                "rewards/chosen": self.beta * chosen,
+                "rewards/rejected": self.beta * rejected,
+                "rewards/margins": self.beta * (chosen - rejected),
+            }
+        super().log(logs, start_time)
+
+    # --- memory
+
+    def _may_halve(self) -> bool:
+        # Other processes would wait for this one's gradients for ever.
+        return self._at_once > 1 and self.accelerator.num_processes == 1
+
+    def _halve(self, reason: str) -> None:
+        largest = max(map(len, self._step.batches))
+        self._at_once = max(1, min(self._at_once, largest) // 2)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._listener.memory_short(self._at_once, reason)
+
+    # --- the way
+
+    def _prove_once(self, model: Any, batch: PairBatch) -> None:
+        """Prove the way on the first batch of this attempt, stepping down where it does not stand."""
+        if self._is_proven:
+            return
+        self._is_proven = True
+        proof = None
+        while self.way is not Way.STOCK and proof is None:
+            proof = self._try_to_prove(model, batch)
+        self._listener.way_chosen(self._scorer.choice, proof)
+
+    def _try_to_prove(self, model: Any, batch: PairBatch) -> Proof | None:
+        way = self.way
+        inner = model if self.is_fsdp_enabled else self.accelerator.unwrap_model(model, keep_fp32_wrapper=True)
+        tolerance = Tolerance.of(self._loaded.model, self._loaded.precision)
+        try:
+            with self.compute_loss_context_manager():
+                return prove(self._scorer, inner, batch, tolerance, self.beta)
+        except CannotPackError as refused:
+            reason = str(refused)
+        except NotProvenError as differs:
+            reason = str(differs)
+            self._listener.way_refused(way, reason)
+        except Exception as error:  # noqa: BLE001 - each architecture fails in its own way; the next rung answers all
+            if is_out_of_memory(error):
+                return Proof(math.nan, None)  # too long to prove, not wrong
+            reason = f"it fails: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+            self._listener.way_refused(way, reason)
+        self._scorer.choice = Choice(WAYS[WAYS.index(way) + 1], reason)
+        return None
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self._lengths is None:
+            return super()._get_train_sampler(train_dataset)
+        size = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        generator = torch.Generator().manual_seed(self.args.data_seed or self.args.seed)
+        return LengthGroupedSampler(size, lengths=self._lengths, generator=generator)
+
+    # --- measuring and saving
 
     def evaluate(self, *_arguments: Any, **_options: Any) -> dict[str, float]:
         """Measure held-out pairs under way, by the same function as before and after the training."""
@@ -154,4 +373,4 @@ class StudioOrpoTrainer(ORPOTrainer):
         finally:
             shutil.rmtree(writing, ignore_errors=True)
         checkpoints.keep_last(self._home, self._keep)
-        self._saved(checkpoint)
+        self._listener.saved(checkpoint)

@@ -29,7 +29,7 @@ def explain(error: BaseException) -> Problem:
     """Return what to tell the person about an exception that ended a job."""
     if isinstance(error, InWords):
         return _error(error.code, error.title, error.detail, error.hint)
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return _error(
             "out-of-memory",
             "The memory is not enough for this run.",
@@ -76,7 +76,8 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:600]
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error means that memory was not enough, on whatever device."""
     # By name: this must work when torch cannot be imported.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True

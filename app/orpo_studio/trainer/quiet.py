@@ -8,8 +8,8 @@ import torch
 
 
 @contextmanager
-def quiet(model: Any) -> Iterator[None]:
-    """Switch a model to evaluation without gradients, and back to exactly how it was.
+def quiet(model: Any, *, gradients: bool = False) -> Iterator[None]:
+    """Switch a model to evaluation, without gradients unless they are asked for, and back to exactly how it was.
 
     4-bit layers stay in training mode: bitsandbytes 0.50 repacks their weights at the first CPU forward pass in
     evaluation mode and keeps them so, after which training computes something else (logits off by 1.6 %, gradients
@@ -19,7 +19,7 @@ def quiet(model: Any) -> Iterator[None]:
     for module, _ in modes:
         module.training = _is_four_bit(module)
     try:
-        with torch.no_grad():
+        with torch.set_grad_enabled(gradients):
             yield
     finally:
         for module, training in modes:

@@ -64,8 +64,6 @@ class Reporter(TrainerCallback):
 
     def on_step_begin(self, *_arguments: Any, **_options: Any) -> None:
         """Start the step's time."""
-        if self._trainer is not None:
-            self._trainer.begin_step()
         self._step_started = time.monotonic()
 
     def on_step_end(

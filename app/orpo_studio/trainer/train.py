@@ -2,11 +2,11 @@
 
 import contextlib
 
+from orpo_studio.config import RunSpec
 from orpo_studio.config.plan import Plan, make_plan
 from orpo_studio.data.pair import Message
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.events import (
-    CheckpointSaved,
     DataPrepared,
     ModelLoaded,
     Problem,
@@ -20,16 +20,17 @@ from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.adapter import count_parameters, load_for_training
 from orpo_studio.trainer.checkpoints import Checkpoint
 from orpo_studio.trainer.context import JobContext, Outcome
+from orpo_studio.trainer.decisions import Decisions
 from orpo_studio.trainer.heldout import HeldOut, select_held_out
 from orpo_studio.trainer.load import Loaded, read_card
-from orpo_studio.trainer.loss_path import choose_path
-from orpo_studio.trainer.orpo import NonFiniteError, StudioOrpoTrainer
+from orpo_studio.trainer.orpo import NonFiniteError, Objective, StudioOrpoTrainer
 from orpo_studio.trainer.pairs import prepare_pairs, read_held_out, read_training
 from orpo_studio.trainer.plan import trl_config
 from orpo_studio.trainer.problems import StopNow, TrainerProblem
 from orpo_studio.trainer.reporter import Clock, Reporter
 from orpo_studio.trainer.result import save_result
-from orpo_studio.trainer.tokens import Tokenized, TokenizedDataset, tokenize_pairs
+from orpo_studio.trainer.scoring.batch import PairDataset
+from orpo_studio.trainer.tokens import Tokenized, tokenize_pairs
 
 
 def train(context: JobContext) -> Outcome:
@@ -50,7 +51,6 @@ def train(context: JobContext) -> Outcome:
     context.say(_model_loaded(context, card, loaded))
     context.check_stop()
     training, held_out = _tokenize(context, data, loaded)
-    context.say(choose_path())
     return _Training(context, loaded, training, held_out).run()
 
 
@@ -126,6 +126,11 @@ def _require_pairs(train: Tokenized, test: Tokenized, max_length: int) -> None:
             )
 
 
+def _objective(spec: RunSpec) -> Objective:
+    recipe = spec.recipe
+    return Objective(answer_only=recipe.sft_tokens == "answer", mean_over=recipe.mean_over)
+
+
 class _Training:
     """The part of the job in which a model is in memory and rows are ready."""
 
@@ -142,11 +147,13 @@ class _Training:
         self._trainer = StudioOrpoTrainer(
             loaded=loaded,
             config=trl_config(context.spec, self._plan, loaded.precision, device=loaded.device.type, home=home),
-            pairs=TokenizedDataset(training.pairs),
+            objective=_objective(context.spec),
+            pairs=PairDataset(training.pairs),
+            lengths=[pair.longest for pair in training.pairs] if context.spec.recipe.group_by_length else None,
             reporter=self._reporter,
+            listener=Decisions(context),
             measure=self._measure_during,
             seconds=self._clock.seconds,
-            saved=self._say_saved,
             keep=context.spec.train.keep_checkpoints,
         )
         self._reporter.follow(self._trainer)
@@ -206,10 +213,6 @@ class _Training:
             asked = [pair.prompt for pair in self._held_out.texts[: max(1, self._context.spec.evaluate.samples)]]
         with contextlib.suppress(StopNow):
             self._held_out.try_sample(asked, step=step, source="tuned")
-
-    def _say_saved(self, checkpoint: Checkpoint) -> None:
-        folder = checkpoint.path.relative_to(self._context.folder.path).as_posix()
-        self._context.say(CheckpointSaved(step=checkpoint.step, folder=folder, size_bytes=checkpoint.size_bytes))
 
     def _in_words(self, error: NonFiniteError, *, is_saved: bool) -> TrainerProblem:
         rows = ", ".join(str(row) for row in error.rows[:20])

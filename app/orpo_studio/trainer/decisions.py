@@ -1,0 +1,65 @@
+"""What the trainer decides on its way, said to the person."""
+
+import math
+
+from orpo_studio.events import CheckpointSaved, PathChosen, Problem
+from orpo_studio.trainer.checkpoints import Checkpoint
+from orpo_studio.trainer.context import JobContext
+from orpo_studio.trainer.orpo import Listener
+from orpo_studio.trainer.scoring.first_batch import Proof
+from orpo_studio.trainer.scoring.ladder import Choice, Way
+
+_WAYS = {
+    Way.PACKED: "Each prompt is computed once for both answers, without padding, and without a tensor of all logits",
+    Way.PADDED: "Pairs are padded as in TRL, without a tensor of all logits",
+    Way.STOCK: "TRL's own forward pass computes the loss: padded batches, all logits",
+}
+
+
+class Decisions(Listener):
+    """Says the trainer's decisions as events."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+
+    def way_chosen(self, choice: Choice, proof: Proof | None) -> None:
+        """Say which way runs, why, and by what it was proven."""
+        reason = f"{_WAYS[choice.way]}, because {choice.reason}.{_proven(proof)}"
+        self._context.say(PathChosen(path=choice.way.value, reason=reason))
+
+    def way_refused(self, way: Way, reason: str) -> None:
+        """Warn that a way did not stand the comparison with TRL."""
+        self._warn(
+            "way-refused",
+            f"The {way.value} way of computing does not fit this model.",
+            f"On the first batch {reason}.",
+            "The run goes on by the next way, which is slower and takes more memory. Its result is not affected.",
+        )
+
+    def memory_short(self, at_once: int, reason: str) -> None:
+        """Warn that fewer pairs are computed together from now on."""
+        pairs = "one pair is" if at_once == 1 else f"{at_once} pairs are"
+        self._warn(
+            "memory-short",
+            f"Memory ran short; from here on {pairs} computed at a time.",
+            f"{reason[:300]}. The step was computed again from its start: no pair was lost or counted twice.",
+            "The result stays the same, it only takes longer. A smaller micro-batch with more accumulation avoids "
+            "the search next time.",
+        )
+
+    def saved(self, checkpoint: Checkpoint) -> None:
+        """Say that a checkpoint is complete."""
+        folder = checkpoint.path.relative_to(self._context.folder.path).as_posix()
+        self._context.say(CheckpointSaved(step=checkpoint.step, folder=folder, size_bytes=checkpoint.size_bytes))
+
+    def _warn(self, code: str, title: str, detail: str, hint: str) -> None:
+        self._context.say(Problem(severity="warning", code=code, title=title, detail=detail, hint=hint))
+
+
+def _proven(proof: Proof | None) -> str:
+    if proof is None:
+        return ""
+    if math.isnan(proof.figures):
+        return " Memory was not enough to compare it with TRL's on the first batch."
+    found = f" On the first batch its log-probabilities are within {proof.figures:.1g} of TRL's"
+    return found + ("." if proof.gradients is None else f", its gradients within {proof.gradients:.1g}.")

@@ -1,0 +1,257 @@
+"""Attention over a packed row: each pair apart, and in it chosen and rejected both behind what they share.
+
+It is registered with transformers' ``AttentionInterface``, so that every model whose attention goes through there
+takes it, and is active only while a packed batch is computed, backward pass included: gradient checkpointing calls
+it again then.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.nn.functional import pad, scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from orpo_studio.trainer.scoring.layout import Block
+
+NAME = "orpo_packed"
+"""Under which transformers knows it."""
+_HALF = (torch.float16, torch.bfloat16)
+_States = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Queries, keys and values, each (1, heads, tokens, width)."""
+_VARLEN_HEAD = 256
+"""Widest head of the variable-length kernel."""
+# What transformers' models pass on to an attention function and what changes nothing here.
+_HARMLESS = frozenset(
+    {"position_ids", "cache_position", "use_cache", "output_attentions", "is_causal", "cu_seq_lens_q"}
+)
+
+
+class CannotPackError(Exception):
+    """A model's attention wants something that is not known here; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a layer attends: factor on the scores (1/√width where None), window in tokens, bound of the scores."""
+
+    scaling: float | None
+    window: int | None
+    softcap: float | None
+
+
+@dataclass(slots=True)
+class _Active:
+    """The packed row under way, and what every layer needs of it, made once."""
+
+    blocks: tuple[Block, ...]
+    masks: dict[tuple[Any, ...], torch.Tensor | None] = field(default_factory=dict)
+    varlen: "dict[torch.device, _VarlenIndex]" = field(default_factory=dict)
+
+
+_active: _Active | None = None
+
+
+@contextmanager
+def packed_attention(model: Any, blocks: tuple[Block, ...]) -> Iterator[None]:
+    """Let a model attend as a packed row needs it; afterwards it attends as before."""
+    global _active  # noqa: PLW0603 - transformers calls a registered function, which must find the row
+    configs = _configs(model)
+    before = [(config, config._attn_implementation) for config in configs]  # noqa: SLF001 - its only name
+    _active = _Active(blocks)
+    for config in configs:
+        config._attn_implementation = NAME  # noqa: SLF001
+    try:
+        yield
+    finally:
+        _active = None
+        for config, implementation in before:
+            config._attn_implementation = implementation  # noqa: SLF001
+
+
+def _configs(model: Any) -> list[Any]:
+    """Return the distinct configurations that a model's layers look their attention up in."""
+    found = {id(module.config): module.config for module in model.modules() if hasattr(module, "config")}
+    return [config for config in found.values() if hasattr(config, "_attn_implementation")]
+
+
+def attend(  # noqa: PLR0917 - as transformers calls it
+    module: Any,  # noqa: ARG001 - likewise
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **options: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attend within pairs, as transformers' attention functions are called.
+
+    Args:
+        module: the attention layer; not used but part of the interface.
+        query: (1, heads, tokens, width).
+        key: (1, key heads, tokens, width).
+        value: likewise.
+        attention_mask: None, since transformers makes no mask for this function.
+        dropout: of attention weights; 0 here, the base's dropout is off.
+        scaling: factor on the scores; 1/√width where None.
+        options: ``sliding_window`` and ``softcap`` are honoured.
+
+    Returns:
+        (1, tokens, heads, width), and no weights.
+
+    Raises:
+        CannotPackError: the layer asks for what is not known here.
+    """
+    active = _active
+    if active is None:
+        raise CannotPackError("No packed row is under way.")
+    how = _How(scaling, options.pop("sliding_window", None), options.pop("softcap", None))
+    _refuse_unknown(options, attention_mask, dropout)
+    if how.softcap is None and query.device.type == "cuda" and query.dtype in _HALF and query.shape[-1] <= _VARLEN_HEAD:
+        return _varlen(active, (query, key, value), how), None
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    # Split, not sliced: the backward of a slice fills a tensor of the whole size with zeros, once a slice.
+    sizes = [size for block in active.blocks for size in (block.shared, block.chosen, block.rejected)]
+    queries, keys, values = (states.split(sizes, 2) for states in (query, key, value))
+    parts = []
+    for place in range(0, len(sizes), 3):
+        shared, both, rejected = place, slice(place, place + 2), place + 2
+        states = _joined(*queries[both]), _joined(*keys[both]), _joined(*values[both])
+        parts.append(_one(active, states, how))
+        if sizes[rejected]:  # it sees the shared beginning, then itself
+            seen = _joined(keys[shared], keys[rejected]), _joined(values[shared], values[rejected])
+            parts.append(_one(active, (queries[rejected], *seen), how))
+    return torch.cat([part.transpose(1, 2) for part in parts], 1), None
+
+
+def _joined(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Return two stretches of tokens as one."""
+    return torch.cat([first, second], 2)
+
+
+def _refuse_unknown(options: dict[str, Any], attention_mask: torch.Tensor | None, dropout: float) -> None:
+    unknown = [name for name, value in options.items() if value is not None and name not in _HARMLESS]
+    if attention_mask is not None:
+        unknown.append("attention_mask")
+    if dropout:
+        unknown.append("dropout")
+    if unknown:
+        raise CannotPackError(f"its attention uses {', '.join(sorted(unknown))}")
+
+
+def _one(active: _Active, states: _States, how: _How) -> torch.Tensor:
+    """Attend causally, the last query at the last key. Returns (1, heads, queries, width)."""
+    query, key, value = states
+    queries, keys = query.shape[2], key.shape[2]
+    window = how.window if how.window is not None and how.window < keys else None
+    if how.softcap is not None:
+        return _capped(states, how, _mask(active, queries, keys, window, query))
+    if queries == keys and window is None:
+        return scaled_dot_product_attention(query, key, value, is_causal=queries > 1, scale=how.scaling)
+    mask = _mask(active, queries, keys, window, query)
+    return scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=how.scaling)
+
+
+def _mask(active: _Active, queries: int, keys: int, window: int | None, like: torch.Tensor) -> torch.Tensor | None:
+    """Return (queries, keys) with −∞ where a query may not look; None where it may look everywhere."""
+    name = (queries, keys, window, like.dtype, like.device)
+    if name not in active.masks:
+        places = torch.arange(keys, device=like.device)
+        own = places[keys - queries :, None]
+        hidden = places > own
+        if window is not None:
+            hidden = hidden | (places <= own - window)
+        zeros = torch.zeros(queries, keys, dtype=like.dtype, device=like.device)
+        looks_everywhere = queries == 1 and window is None
+        active.masks[name] = None if looks_everywhere else zeros.masked_fill(hidden, float("-inf"))
+    return active.masks[name]
+
+
+def _capped(states: _States, how: _How, mask: torch.Tensor | None) -> torch.Tensor:
+    """Attend with scores capped at ±``softcap`` by tanh, as Gemma 2 does, the softmax in float32 (or float64)."""
+    query, key, value = states
+    scale = query.shape[-1] ** -0.5 if how.scaling is None else how.scaling
+    scores = how.softcap * torch.tanh(query @ key.transpose(2, 3) * scale / how.softcap)
+    if mask is not None:
+        scores = scores + mask
+    wide = torch.float64 if scores.dtype is torch.float64 else torch.float32
+    return scores.softmax(-1, dtype=wide).to(query.dtype) @ value
+
+
+@dataclass(frozen=True, slots=True)
+class _VarlenIndex:
+    """A packed row for a variable-length kernel: two sequences a pair, aligned at their ends.
+
+    Attributes:
+        keys: (key tokens,) which token each key is: shared and chosen, then shared and rejected, pair after pair.
+        query_ends: (sequences + 1,) int32 where each sequence's queries end.
+        key_ends: likewise its keys.
+        longest_query: most queries of a sequence.
+        longest_key: most keys of a sequence.
+    """
+
+    keys: torch.Tensor
+    query_ends: torch.Tensor
+    key_ends: torch.Tensor
+    longest_query: int
+    longest_key: int
+
+
+def varlen_index(blocks: tuple[Block, ...], device: torch.device) -> _VarlenIndex:
+    """Return a packed row as sequences of queries and keys; an empty rejected side is no sequence."""
+    keys: list[torch.Tensor] = []
+    queries, lengths = [], []
+    start = 0
+    for block in blocks:
+        branch = start + block.shared + block.chosen
+        end = branch + block.rejected
+        keys.append(torch.arange(start, branch))
+        queries.append(branch - start)
+        lengths.append(branch - start)
+        if block.rejected:
+            keys += [torch.arange(start, start + block.shared), torch.arange(branch, end)]
+            queries.append(block.rejected)
+            lengths.append(block.shared + block.rejected)
+        start = end
+    return _VarlenIndex(
+        torch.cat(keys).to(device, non_blocking=True), _ends(queries, device), _ends(lengths, device),
+        max(queries), max(lengths),
+    )  # fmt: skip
+
+
+def _ends(lengths: list[int], device: torch.device) -> torch.Tensor:
+    return pad(torch.tensor(lengths).cumsum(0), (1, 0)).to(device, torch.int32, non_blocking=True)
+
+
+def _varlen(active: _Active, states: _States, how: _How) -> torch.Tensor:
+    """Attend by one flash kernel for all sequences of the row, on CUDA in half precision."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    query, key, value = states
+    if query.device not in active.varlen:
+        active.varlen[query.device] = varlen_index(active.blocks, query.device)
+    index = active.varlen[query.device]
+    window = how.window
+    # The kernel's window counts the tokens to the left; transformers' counts the token itself as well.
+    left = -1 if window is None else window - 1
+    attended = varlen_attn(
+        query[0].transpose(0, 1).contiguous(),
+        key[0].transpose(0, 1)[index.keys],
+        value[0].transpose(0, 1)[index.keys],
+        index.query_ends,
+        index.key_ends,
+        index.longest_query,
+        index.longest_key,
+        scale=how.scaling,
+        window_size=(left, 0),
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return attended[None]
+
+
+AttentionInterface.register(NAME, attend)
