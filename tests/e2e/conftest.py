@@ -25,6 +25,7 @@ def workspace(tmp_path: Path) -> Path:
 def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep cache and preferences in the test's own folder."""
     monkeypatch.setattr(paths, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # the trainer is a process of its own
 
 
 @pytest.fixture

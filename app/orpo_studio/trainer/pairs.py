@@ -1,12 +1,17 @@
-"""The run's preference pairs: converted once into the run's folder, then read from there."""
+"""The run's preference pairs: converted once into the run's folder, tokenized once for all runs like it."""
 
+from pathlib import Path
+
+from orpo_studio import paths
 from orpo_studio.data.conversion import convert
 from orpo_studio.data.pair import Pair
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled, DataProblem
-from orpo_studio.runs.inputs import data_files
+from orpo_studio.runs.inputs import data_files, model_folder
 from orpo_studio.trainer.context import JobContext
+from orpo_studio.trainer.load import Loaded
 from orpo_studio.trainer.problems import StopNow, TrainerProblem
+from orpo_studio.trainer.token_cache import TokenizedSplit, tokenize_data
 
 
 def prepare_pairs(context: JobContext) -> PreparedData:
@@ -55,7 +60,27 @@ def read_held_out(data: PreparedData) -> list[Pair]:
         return pages.page(0, pages.count("held_out"), "held_out")
 
 
-def read_training(data: PreparedData) -> list[Pair]:
-    """Return all training pairs."""
-    with data.pages() as pages:
-        return pages.page(0, pages.count("train"), "train")
+def tokenize_run(context: JobContext, data: PreparedData, loaded: Loaded) -> tuple[TokenizedSplit, TokenizedSplit]:
+    """Return the run's training and held-out pairs as ids, made once for all runs with the same data and tokenizer.
+
+    Raises:
+        StopNow: a stop was wanted; what is done so far is kept.
+    """
+    total = data.summary.kept
+    advance = context.stage("tokenize", "Tokenize the pairs", total=total, unit="pairs")
+
+    def tokenize(cache: Path) -> tuple[TokenizedSplit, TokenizedSplit]:
+        return tokenize_data(
+            data,
+            loaded.tokenizer,
+            loaded.template,
+            model=model_folder(context.spec.model.path),
+            max_length=context.spec.recipe.max_length,
+            cache=cache,
+            advance=advance,
+        )
+
+    try:
+        return tokenize(paths.cache_folder() / "tokens")
+    except OSError:  # the person's own folder is full or may not be written; the run's can be
+        return tokenize(context.folder.data / "tokens")

@@ -77,6 +77,8 @@ class HuggingFaceEncoder:
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the ids of each text's tokens; none is added."""
+        if not texts:
+            return []  # where the template refused a whole batch: transformers fails on no texts
         ids: list[list[int]] = self._tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return ids
 

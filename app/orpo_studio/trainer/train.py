@@ -24,13 +24,14 @@ from orpo_studio.trainer.decisions import Decisions
 from orpo_studio.trainer.heldout import HeldOut, select_held_out
 from orpo_studio.trainer.load import Loaded, read_card
 from orpo_studio.trainer.orpo import NonFiniteError, Objective, StudioOrpoTrainer
-from orpo_studio.trainer.pairs import prepare_pairs, read_held_out, read_training
+from orpo_studio.trainer.pairs import prepare_pairs, tokenize_run
 from orpo_studio.trainer.plan import trl_config
 from orpo_studio.trainer.problems import StopNow, TrainerProblem
 from orpo_studio.trainer.reporter import Clock, Reporter
 from orpo_studio.trainer.result import save_result
 from orpo_studio.trainer.scoring.batch import PairDataset
-from orpo_studio.trainer.tokens import Tokenized, tokenize_pairs
+from orpo_studio.trainer.token_cache import TokenizedSplit
+from orpo_studio.trainer.tokens import Tokenized
 
 
 def train(context: JobContext) -> Outcome:
@@ -83,31 +84,21 @@ def _model_loaded(context: JobContext, card: ModelCard, loaded: Loaded) -> Model
     )
 
 
-def _tokenize(context: JobContext, data: PreparedData, loaded: Loaded) -> tuple[Tokenized, HeldOut]:
+def _tokenize(context: JobContext, data: PreparedData, loaded: Loaded) -> tuple[TokenizedSplit, HeldOut]:
     """Tokenize both splits, say the counts, and refuse data of which nothing is left."""
-    training, held_out = read_training(data), read_held_out(data)
-    total = len(training) + len(held_out)
-    advance = context.stage("tokenize", "Tokenize the pairs", total=total, unit="pairs")
-    length = context.spec.recipe.max_length
-    train = tokenize_pairs(training, loaded.tokenizer, loaded.template, max_length=length, advance=advance)
-    test = tokenize_pairs(
-        held_out,
-        loaded.tokenizer,
-        loaded.template,
-        max_length=length,
-        advance=lambda done: advance(len(training) + done),
-    )
-    _require_pairs(train, test, length)
+    train, test = tokenize_run(context, data, loaded)
+    _require_pairs(train, test, context.spec.recipe.max_length)
     aside = train.set_aside + test.set_aside
+    lengths = train.pairs.lengths
     context.say(
         DataPrepared(
             rows_in=data.summary.rows_in,
             train=len(train.pairs),
             held_out=len(test.pairs),
             set_aside={str(reason): count for reason, count in (*data.summary.set_aside.items(), *aside.items())},
-            tokens=sum(len(pair.chosen) + len(pair.rejected) for pair in train.pairs),
-            longest=max(pair.longest for pair in train.pairs),
-            truncated=sum(pair.truncated for pair in train.pairs),
+            tokens=int(lengths.sum()),
+            longest=int(lengths.max()),
+            truncated=int(train.pairs.truncated.sum()),
         )
     )
     return train, select_held_out(context, loaded, test, context.spec.evaluate.pairs)
