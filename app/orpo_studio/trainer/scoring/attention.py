@@ -35,11 +35,24 @@ class CannotPackError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _How:
-    """How a layer attends: factor on the scores (1/√width where None), window in tokens, bound of the scores."""
+    """How a layer attends.
+
+    Attributes:
+        scaling: factor on the scores; 1/√width where None.
+        window: how many tokens a token sees, itself counted; None for all.
+        softcap: bound of the scores, by tanh, as in Gemma 2.
+        sinks: (heads,) a score that draws attention to nothing, as in gpt-oss.
+    """
 
     scaling: float | None
     window: int | None
     softcap: float | None
+    sinks: torch.Tensor | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether kernels for plain softmax attention can compute it."""
+        return self.softcap is None and self.sinks is None
 
 
 @dataclass(slots=True)
@@ -47,6 +60,7 @@ class _Active:
     """The packed row under way, and what every layer needs of it, made once."""
 
     blocks: tuple[Block, ...]
+    layers: set[int] = field(default_factory=set)
     masks: dict[tuple[Any, ...], torch.Tensor | None] = field(default_factory=dict)
     varlen: "dict[torch.device, _VarlenIndex]" = field(default_factory=dict)
 
@@ -71,6 +85,20 @@ def packed_attention(model: Any, blocks: tuple[Block, ...]) -> Iterator[None]:
             config._attn_implementation = implementation  # noqa: SLF001
 
 
+def check_that_all_attended(model: Any) -> None:
+    """Check, after a forward pass over a packed row, that no layer went past the registered function.
+
+    Such a layer would let pairs see each other, which a batch of a single pair hardly shows in its figures.
+
+    Raises:
+        CannotPackError: some did.
+    """
+    attended = 0 if _active is None else len(_active.layers)
+    layers = model.config.get_text_config().num_hidden_layers
+    if attended < layers:
+        raise CannotPackError(f"only {attended} of its {layers} layers attend through transformers' interface")
+
+
 def _configs(model: Any) -> list[Any]:
     """Return the distinct configurations that a model's layers look their attention up in."""
     found = {id(module.config): module.config for module in model.modules() if hasattr(module, "config")}
@@ -78,7 +106,7 @@ def _configs(model: Any) -> list[Any]:
 
 
 def attend(  # noqa: PLR0917 - as transformers calls it
-    module: Any,  # noqa: ARG001 - likewise
+    module: Any,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -90,14 +118,14 @@ def attend(  # noqa: PLR0917 - as transformers calls it
     """Attend within pairs, as transformers' attention functions are called.
 
     Args:
-        module: the attention layer; not used but part of the interface.
+        module: the attention layer.
         query: (1, heads, tokens, width).
         key: (1, key heads, tokens, width).
         value: likewise.
         attention_mask: None, since transformers makes no mask for this function.
         dropout: of attention weights; 0 here, the base's dropout is off.
         scaling: factor on the scores; 1/√width where None.
-        options: ``sliding_window`` and ``softcap`` are honoured.
+        options: ``sliding_window``, ``softcap`` and ``s_aux`` (sinks) are honoured.
 
     Returns:
         (1, tokens, heads, width), and no weights.
@@ -108,9 +136,11 @@ def attend(  # noqa: PLR0917 - as transformers calls it
     active = _active
     if active is None:
         raise CannotPackError("No packed row is under way.")
-    how = _How(scaling, options.pop("sliding_window", None), options.pop("softcap", None))
+    active.layers.add(id(module))
+    window, softcap, sinks = (options.pop(name, None) for name in ("sliding_window", "softcap", "s_aux"))
+    how = _How(scaling, window, softcap, sinks)
     _refuse_unknown(options, attention_mask, dropout)
-    if how.softcap is None and query.device.type == "cuda" and query.dtype in _HALF and query.shape[-1] <= _VARLEN_HEAD:
+    if how.is_plain and query.device.type == "cuda" and query.dtype in _HALF and query.shape[-1] <= _VARLEN_HEAD:
         return _varlen(active, (query, key, value), how), None
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
@@ -149,8 +179,8 @@ def _one(active: _Active, states: _States, how: _How) -> torch.Tensor:
     query, key, value = states
     queries, keys = query.shape[2], key.shape[2]
     window = how.window if how.window is not None and how.window < keys else None
-    if how.softcap is not None:
-        return _capped(states, how, _mask(active, queries, keys, window, query))
+    if not how.is_plain:
+        return _by_hand(states, how, _mask(active, queries, keys, window, query))
     if queries == keys and window is None:
         return scaled_dot_product_attention(query, key, value, is_causal=queries > 1, scale=how.scaling)
     mask = _mask(active, queries, keys, window, query)
@@ -172,15 +202,20 @@ def _mask(active: _Active, queries: int, keys: int, window: int | None, like: to
     return active.masks[name]
 
 
-def _capped(states: _States, how: _How, mask: torch.Tensor | None) -> torch.Tensor:
-    """Attend with scores capped at ±``softcap`` by tanh, as Gemma 2 does, the softmax in float32 (or float64)."""
+def _by_hand(states: _States, how: _How, mask: torch.Tensor | None) -> torch.Tensor:
+    """Attend with scores capped at ±``softcap``, or with sinks, the softmax in float32 (or float64)."""
     query, key, value = states
     scale = query.shape[-1] ** -0.5 if how.scaling is None else how.scaling
-    scores = how.softcap * torch.tanh(query @ key.transpose(2, 3) * scale / how.softcap)
+    scores = query @ key.transpose(2, 3) * scale
+    if how.softcap is not None:
+        scores = how.softcap * torch.tanh(scores / how.softcap)
     if mask is not None:
         scores = scores + mask
+    if how.sinks is not None:
+        sinks = how.sinks.to(scores.dtype).view(1, -1, 1, 1).expand(*scores.shape[:-1], 1)
+        scores = torch.cat([scores, sinks], -1)
     wide = torch.float64 if scores.dtype is torch.float64 else torch.float32
-    return scores.softmax(-1, dtype=wide).to(query.dtype) @ value
+    return scores.softmax(-1, dtype=wide)[..., : key.shape[2]].to(query.dtype) @ value
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,20 +43,20 @@ def choose_way(model: Any) -> Choice:
     if causal.config.is_encoder_decoder:
         return Choice(Way.STOCK, "it is an encoder-decoder")
     try:
-        find_parts(model)
+        decoder = find_parts(model).decoder
     except UnknownPartsError as unknown:
         return Choice(Way.STOCK, str(unknown))
     if has_router_loss(causal):
         if router_loss(causal) is None:
             return Choice(Way.STOCK, "its router loss is of a kind not known")
         return Choice(Way.PADDED, "its router loss counts every token of both sequences")
-    hindrance = _cannot_pack(causal)
+    hindrance = _cannot_pack(causal, decoder)
     if hindrance:
         return Choice(Way.PADDED, hindrance)
     return Choice(Way.PACKED, "every layer attends through the interface that packed pairs need")
 
 
-def _cannot_pack(causal: Any) -> str | None:
+def _cannot_pack(causal: Any, decoder: Any) -> str | None:
     config = causal.config
     if getattr(causal, "_is_stateful", False):
         return "its layers carry a state from token to token, which chosen and rejected cannot share"
@@ -65,7 +65,6 @@ def _cannot_pack(causal: Any) -> str | None:
         return f"it has layers of another kind than attention ({', '.join(sorted(other))})"
     if not getattr(causal, "_supports_attention_backend", False):
         return "its attention does not go through transformers' interface"
-    decoder = getattr(causal, causal.base_model_prefix)
     if "position_ids" not in inspect.signature(decoder.forward).parameters:
         return "it takes no positions, and those of the rejected answer start again behind the prompt"
     if getattr(config, "alibi", False):

@@ -50,7 +50,8 @@ def find_parts(model: Any) -> ModelParts:
         UnknownPartsError: it has no decoder or no plain linear output layer.
     """
     causal = causal_model(model)
-    decoder = getattr(causal, causal.base_model_prefix, None)
+    # Llama 4's prefix names what only its multimodal sibling has.
+    decoder = getattr(causal, causal.base_model_prefix, None) or getattr(causal, "model", None)
     head = causal.get_output_embeddings()
     if decoder is None or decoder is causal:
         raise UnknownPartsError("its decoder is not known")

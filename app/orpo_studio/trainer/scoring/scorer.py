@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from trl.experimental.utils import DPODataCollatorWithPadding
 
-from orpo_studio.trainer.scoring.attention import packed_attention
+from orpo_studio.trainer.scoring.attention import check_that_all_attended, packed_attention
 from orpo_studio.trainer.scoring.batch import PairBatch, trl_row
 from orpo_studio.trainer.scoring.forward import score, take_scored_batches
 from orpo_studio.trainer.scoring.ladder import Choice, Way
@@ -78,6 +78,8 @@ class Scorer:
         if placed is None:
             return self._stock(model, batch)
         outputs = score(model, placed)
+        if placed.blocks:
+            check_that_all_attended(self._causal)
         return Scored(pair_logps(outputs["logps"], placed.spans, answer_only=self.answer_only), outputs.get("router"))
 
     def _stock(self, model: Any, batch: PairBatch) -> Scored:
