@@ -1,22 +1,18 @@
 """What the recipe means for this model and these pairs, said while one types."""
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from orpo_studio.config import RunSpec
 from orpo_studio.config.plan import Plan, make_plan
-from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.gui.pages.recipe_curve import PushCurve
+from orpo_studio.gui.pages.recipe_memory import MemoryCard
+from orpo_studio.gui.pages.recipe_reading import FitReading
 from orpo_studio.gui.theme import em, figure_font
 from orpo_studio.gui.widgets.basic import card, label
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.words import count
-
-if TYPE_CHECKING:
-    from orpo_studio.models.card import ModelCard
-    from orpo_studio.models.linear_layers import LinearLayer
 
 UNKNOWN = "–"
 NOT_KNOWN = "Not known for this architecture and these settings."
@@ -27,7 +23,6 @@ ROWS = {
     "evaluations": "Evaluations",
     "checkpoints": "Checkpoints",
     "trained": "Trained weights",
-    "memory": "GPU memory",
 }
 
 
@@ -37,36 +32,45 @@ class Meaning(QWidget):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._bench = bench
-        self._layers: tuple[LinearLayer, ...] = ()
-        self._layers_of: ModelCard | None = None
-        self._task: Task | None = None
+        self._reading = FitReading(bench, self)
+        self.memory = MemoryCard(bench, self._reading)
         self.steps = label(UNKNOWN)
         self.steps.setFont(figure_font())
         self.steps.setAccessibleName("Steps")
         self.steps_note = label("", "muted", wrap=True)
         self.values = {key: label(UNKNOWN, wrap=True) for key in ROWS}
-        self.memory_note = label("", "muted", wrap=True)
         self.curve = PushCurve()
         self._arrange()
         bench.issues_changed.connect(self.refresh)
+        self._reading.changed.connect(self.refresh)
         self.refresh()
 
     @property
     def is_reading(self) -> bool:
-        """Whether the model's layers are being read."""
-        return self._task is not None
+        """Whether the model's headers or the pairs' lengths are being read."""
+        return self._reading.is_busy
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._reading.watch.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._reading.watch.stop()
 
     def refresh(self) -> None:
         """Say it anew. While a value cannot be used, the last figures stay, dimmed, and say so."""
         bench = self._bench
-        self._read_layers(bench.model.card)
+        self._reading.refresh()
         spec = bench.run_spec or bench.draft.checked.parsed
         self._figures.setEnabled(spec is not None)
+        self.memory.setEnabled(spec is not None)
         if spec is None:
             self.steps_note.setText("Some settings cannot be used yet; these are the figures before.")
             return
         self._show_lengths(spec)
-        self._show_size(spec)
+        self._show_trained(spec)
+        self.memory.show_spec(spec)
         self.curve.show_strength(spec.recipe.lambda_)
 
     def _arrange(self) -> None:
@@ -93,8 +97,8 @@ class Meaning(QWidget):
             grid.addWidget(value, row, 1)
         figures.addLayout(grid)
         inside.addWidget(self._figures)
-        inside.addWidget(self.memory_note)
         column.addWidget(frame)
+        column.addWidget(self.memory)
         column.addWidget(self._curve_card())
         column.addStretch(1)
 
@@ -151,56 +155,23 @@ class Meaning(QWidget):
 
     # --- sizes
 
-    def _show_size(self, spec: RunSpec) -> None:
-        model = self._bench.model.card
-        self.memory_note.hide()
-        self._show("memory", UNKNOWN, NOT_KNOWN)
-        if model is None:
-            self._show("trained", UNKNOWN, "Choose a base model to see it.")
+    def _show_trained(self, spec: RunSpec) -> None:
+        model, shape = self._bench.model.card, self._reading.shape
+        if model is None or shape is None:
+            self._show("trained", UNKNOWN, "Choose a base model to see it." if model is None else "")
             return
-        from orpo_studio.gui.pages.recipe_estimate import GIB, estimate_memory, trained_parameters
+        from orpo_studio.fit.memory import Case, trained_parameters
 
-        trained = trained_parameters(spec, model, self._layers)
+        trained = trained_parameters(Case(spec.recipe, shape))
         if not trained:
             self._show("trained", UNKNOWN, NOT_KNOWN)
             return
         share = f"{100 * trained / model.parameters:.2g} % of the model" if spec.recipe.adapter == "lora" else "all"
         self._show("trained", f"{count(trained)}, {share}")
-        memory = estimate_memory(spec, model, self._layers)
-        if memory is None:
-            return
-        self._show(
-            "memory",
-            f"about {memory.low / GIB:.1f} to {memory.high / GIB:.1f} GiB",
-            f"Weights {memory.weights / GIB:.2f} GiB, what is trained {memory.trained / GIB:.2f} GiB, activations "
-            f"{memory.activations / GIB:.2f} GiB, and 0.5 to 2 GiB for the driver and fragmentation.",
-        )
-        self.memory_note.setText("Memory is a rough estimate with every pair at the maximum length, not a measurement.")
-        self.memory_note.show()
 
     def _show(self, key: str, value: str, hint: str = "") -> None:
         self.values[key].setText(value)
         self.values[key].setToolTip(hint)
-
-    def _read_layers(self, model: "ModelCard | None") -> None:
-        if model is self._layers_of:
-            return
-        self._layers_of, self._layers = model, ()
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-        if model is None:
-            return
-        from orpo_studio.models.linear_layers import read_linear_layers
-
-        folder = model.path
-        self._task = run_in_background(
-            self, lambda _task: read_linear_layers(folder), self._on_layers, lambda _error: self._on_layers(())
-        )
-
-    def _on_layers(self, layers: "tuple[LinearLayer, ...]") -> None:
-        self._task, self._layers = None, layers
-        self.refresh()
 
 
 def _plural(number: int, word: str) -> str:
