@@ -1,6 +1,7 @@
 """The base model and its tokenizer in memory: safetensors only, no code from the folder, no network."""
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -8,7 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from orpo_studio.config import RunSpec
 from orpo_studio.models.card import ModelCard, inspect_model
@@ -141,10 +148,29 @@ def load_base(folder: Path, *, dtype: torch.dtype, device: torch.device, quantiz
 
 
 def _switch_off_dropout(model: Any) -> None:
-    """Switch off the base's own dropout, as TRL does; an adapter that is added later keeps its own."""
+    """Switch off the base's own dropout, as TRL means to; an adapter that is added later keeps its own.
+
+    TRL knows ``nn.Dropout`` alone. But most attention layers hold the probability as a number, and some layers ask
+    their configuration at every pass: those get a copy of it, since the model's own is saved with the model.
+    """
+    without: dict[int, Any] = {}
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
+        for name in _dropouts(module):
+            setattr(module, name, 0.0)
+        config = getattr(module, "config", None)
+        if config is None or isinstance(module, PreTrainedModel) or not _dropouts(config):
+            continue
+        if id(config) not in without:
+            without[id(config)] = copy.copy(config)
+            for name in _dropouts(config):
+                setattr(without[id(config)], name, 0.0)
+        module.config = without[id(config)]
+
+
+def _dropouts(holder: Any) -> list[str]:
+    return [name for name, value in vars(holder).items() if "drop" in name and isinstance(value, float) and value > 0]
 
 
 @contextlib.contextmanager
