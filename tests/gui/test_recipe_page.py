@@ -13,10 +13,7 @@ from orpo_studio import paths
 from orpo_studio.config import Level, RunSpec, all_options, find_option
 from orpo_studio.gui.pages.recipe import RecipePage
 from orpo_studio.gui.pages.recipe_curve import push
-from orpo_studio.gui.pages.recipe_estimate import GIB, estimate_memory
 from orpo_studio.gui.workbench import Workbench
-from orpo_studio.models.card import inspect_model
-from orpo_studio.models.linear_layers import read_linear_layers
 from orpo_studio.runs import create_run
 
 GENTLE = """
@@ -182,8 +179,6 @@ def test_that_the_size_of_the_adapter_is_exact_for_a_llama(page, bench, tmp_path
     inputs_and_outputs = sum(sum(shape) for shape in SHAPES.values())
     expected = f"{16 * inputs_and_outputs:,}".replace(",", "\u202f")
     qtbot.waitUntil(lambda: page.view.meaning.values["trained"].text().startswith(f"{expected}, "), timeout=60_000)
-    assert "GiB" in page.view.meaning.values["memory"].text()
-    assert "estimate" in page.view.meaning.memory_note.text()
     bench.draft.set("recipe.lora_targets", ["q_proj"])
     assert page.view.meaning.values["trained"].text().startswith(f"{16 * 8}, ")
 
@@ -194,28 +189,6 @@ def test_that_nothing_is_said_of_an_architecture_whose_layers_are_not_known(page
     qtbot.waitUntil(lambda: bench.model.card is not None, timeout=60_000)
     qtbot.waitUntil(lambda: not page.view.meaning.is_reading, timeout=60_000)
     assert page.view.meaning.values["trained"].text() == "–"
-    assert page.view.meaning.values["memory"].text() == "–"
-    assert not page.view.meaning.memory_note.isVisible()
-
-
-def test_that_the_memory_is_the_sum_of_its_parts(tmp_path):
-    folder = write_model(tmp_path / "llama", LLAMA)
-    card, layers = inspect_model(folder), read_linear_layers(folder)
-    linear = sum(a * b for a, b in SHAPES.values())
-
-    def estimate(**recipe):
-        return estimate_memory(RunSpec.model_validate({"recipe": recipe}), card, layers)
-
-    assert estimate().weights == 2 * card.parameters
-    assert estimate(quantization="nf4").weights == pytest.approx(0.516 * linear + 4 * (card.parameters - linear))
-    assert estimate(adapter="full").weights + estimate(adapter="full").trained == 16 * card.parameters
-    assert estimate(quantization="8bit") is None
-    assert estimate(adapter="full", optimizer="rmsprop") is None
-    tokens = 2 * 2 * 1024
-    head = 4.5 * tokens * 8 * 4
-    assert estimate().activations == 2 * tokens * (8 * 4 + 2 * 2 + 4 * 6) + head
-    assert estimate(gradient_checkpointing=True).activations == 2 * tokens * 4 + head
-    assert estimate().high - estimate().low == pytest.approx(1.5 * GIB)
 
 
 def test_that_the_push_is_half_of_lambda_where_both_answers_are_equally_likely():

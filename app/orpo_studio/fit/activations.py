@@ -154,7 +154,7 @@ class _Block:
         used = block.experts_used
         if not used:
             return 0
-        # autocast does not reach stacked experts: they compute as the hidden state comes; 16 for weight and place of each
+        # autocast does not reach stacked experts: they compute as the hidden state comes; 16 for how they are chosen
         behind = used * (formats.stream * (3.0 * block.inner + hidden) + 16)
         if self.full or any(self._has_adapter(stack) for stack in block.experts):
             behind += used * formats.stream * (hidden + block.inner) + formats.stream * hidden
