@@ -1,15 +1,13 @@
 """Rows become the ids that TRL makes, without its doubled end token, and never without room for an answer."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from transformers import AutoTokenizer
-from trl.data_utils import maybe_apply_chat_template
-from trl.experimental.orpo import ORPOTrainer
 
 from helpers.tiny_model import CHATML, ENDED, make_rows, write_tokenizer
+from helpers.trl_rows import trl_row
 from orpo_studio.data.pair import Pair
 from orpo_studio.models.chat_template import ChatTemplate
 from orpo_studio.trainer.tokens import NO_ROOM, TEMPLATE_REFUSED, TokenizedDataset, tokenize_pairs
@@ -27,14 +25,6 @@ def tokenizer_and_template(folder: Path, source: str) -> tuple[Any, ChatTemplate
     return AutoTokenizer.from_pretrained(folder), ChatTemplate(
         source, {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}
     )
-
-
-def trl_row(tokenizer: Any, pair: Pair, max_length: int) -> dict[str, list[int]]:
-    stock = SimpleNamespace(processing_class=tokenizer, max_length=max_length, is_encoder_decoder=False)
-    stock.build_tokenized_answer = lambda *texts: ORPOTrainer.build_tokenized_answer(stock, *texts)
-    row = {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
-    ids: dict[str, list[int]] = ORPOTrainer.tokenize_row(stock, maybe_apply_chat_template(row, tokenizer))
-    return ids
 
 
 @pytest.mark.parametrize("max_length", [24, 40, 400])
