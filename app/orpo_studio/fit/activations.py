@@ -2,8 +2,9 @@
 
 Derived from what autograd saves. A count of live storages on a CPU agrees within 1 % for blocks of Llama, Mistral,
 Gemma, Qwen 3, Granite, OLMo 2, GPT-2, GPT-NeoX and StarCoder 2 with LoRA and in full float32 fine-tuning, and within
-10 % for Phi, Phi-3, OLMo and Cohere, for mixtures of experts and for Gemma 2
-(``tests/training/test_fit_saved_bytes.py``). What holds on a card alone is arithmetic: it was not measured there.
+10 % for Phi, Phi-3, OLMo and Cohere, for mixtures of experts, for Gemma 2, and for the peak of whole training steps of
+a Llama (``tests/training/test_fit_saved_bytes.py`` and ``test_fit_step_peak.py``). What holds on a card alone is
+arithmetic: it was not measured there.
 
 With c the bytes of the computation's format (2 or 4), s those of the hidden state between blocks and i those of a
 linear layer's output, per token of a block with hidden width d, query width q, key width k, MLP width f:
@@ -135,7 +136,7 @@ class _Block:
             # no kernel for it: keys and values are written out for each query head, once more behind each prompt, and
             # the pieces are joined
             joined = batch.fed * compute * block.query
-            return queries + joined + (batch.fed + batch.keys) * compute * 2 * block.query
+            return queries + joined + (batch.fed + batch.behind) * compute * 2 * block.query
         # padding needs a mask, and a masked kernel keys for each query head
         mask = batch.rows * batch.length**2 * compute
         return queries + mask + batch.keys * compute * 2 * block.query

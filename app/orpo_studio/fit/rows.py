@@ -53,6 +53,7 @@ class Batch:
         fed: tokens that go through the blocks, padding included.
         scored: tokens that the loss looks at.
         keys: keys that attention sees; packed, a prompt's count twice.
+        behind: those of them that the rejected sides see; 0 when padded.
         looks: queries × keys, summed over the sequences.
         rows: rows of the tensor; 0 when packed.
         length: length of a row; 0 when packed.
@@ -62,6 +63,7 @@ class Batch:
     scored: int
     keys: int
     looks: int
+    behind: int = 0
     rows: int = 0
     length: int = 0
 
@@ -82,7 +84,7 @@ def heaviest_batch(pairs: int, max_length: int, way: Way, lengths: PairLengths |
     scored = _most(first + rejected, pairs)
     if way == "packed":
         looks = _most(first * first + rejected * second, pairs)
-        return Batch(fed=scored, scored=scored, keys=_most(first + second, pairs), looks=looks)
+        return Batch(scored, scored, _most(first + second, pairs), looks, behind=_most(second, pairs))
     longest = int(np.maximum(first, second).max(initial=0))
     return _padded_batch(min(pairs, len(first)), longest, way, scored)
 
@@ -90,14 +92,14 @@ def heaviest_batch(pairs: int, max_length: int, way: Way, lengths: PairLengths |
 def _full_batch(pairs: int, length: int, way: Way) -> Batch:
     tokens = 2 * pairs * length
     if way == "packed":
-        return Batch(fed=tokens, scored=tokens, keys=tokens, looks=tokens * length)
+        return Batch(tokens, tokens, keys=tokens, looks=tokens * length, behind=tokens // 2)
     return _padded_batch(pairs, length, way, tokens)
 
 
 def _padded_batch(pairs: int, length: int, way: Way, scored: int) -> Batch:
     rows = 2 * pairs
     fed = rows * length
-    return Batch(fed, fed if way == "stock" else scored, fed, fed * length, rows, length)
+    return Batch(fed, fed if way == "stock" else scored, fed, fed * length, rows=rows, length=length)
 
 
 def _most(values: np.ndarray, count: int) -> int:
