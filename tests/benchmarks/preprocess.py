@@ -232,7 +232,7 @@ def measure_many(data: PreparedData, model: Path, max_length: int, scratch: Path
     return [first, known, finish("resumed after a kill half-way", start("killed"))]
 
 
-def show(result: dict[str, Any], many: Sequence[dict[str, Any]]) -> None:
+def show(result: dict[str, Any], many: Sequence[dict[str, Any]], asked: int) -> None:
     """Print the tables."""
     print(f"{result['rows']:,} rows, {result['tokens']:,} tokens; set aside: {result['set_aside'] or 'none'}")
     for name, key, unit in (
@@ -243,9 +243,11 @@ def show(result: dict[str, Any], many: Sequence[dict[str, Any]]) -> None:
         values = result[key]
         print(f"{name:<42} {values['median']:7.2f}  ({values['min']:.2f}–{values['max']:.2f})  {unit}")
     print(f"rows with other ids than stock: {result['different']} of {result['rows']:,}")
+    if many:
+        print(f"{asked:,} rows, each case in a process of its own:")
     for case in many:
         print(
-            f"{case['case']:<30} {case['rows']:9,.0f} rows  {case['seconds']:7.2f} s  "
+            f"{case['case']:<30} {case['rows']:9,.0f} rows kept  {case['seconds']:7.2f} s  "
             f"{case['own_memory_mib']:7.0f} MiB more own memory  {case['peak_rss_mib']:7.0f} MiB peak, files included  "
             f"{case['batches']:5.0f} batches made  {case['fetch_us']:5.0f} µs to fetch a row"
         )
@@ -273,7 +275,7 @@ def main() -> int:
         if arguments.many:
             data = prepare(real, arguments.many, scratch)
             many = measure_many(data, arguments.model, arguments.max_length, scratch)
-    show(result, many)
+    show(result, many, arguments.many)
     passed = result["ratio"]["median"] >= BAR and result["different"] == 0
     print(f"bar: {BAR:g} times as fast, with the same ids: {'kept' if passed else 'missed'}")
     load = os.getloadavg()[0]

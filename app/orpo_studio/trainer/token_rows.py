@@ -105,8 +105,8 @@ def find_pieces(folder: Path, split: Split) -> dict[int, Path]:
     """Return the whole pieces of a split by number, and remove those that are damaged."""
     found = {}
     for path in folder.glob(f"{split}-*.arrow"):
-        number, checksum = path.stem.removeprefix(f"{split}-").split("-")
-        if f"{_checksum(path):08x}" == checksum:
+        number, _, checksum = path.stem.removeprefix(f"{split}-").partition("-")
+        if number.isdecimal() and checksum == f"{_checksum(path):08x}":
             found[int(number)] = path
         else:
             path.unlink()
