@@ -24,7 +24,7 @@ from orpo_studio.trainer.problems import is_out_of_memory
 from orpo_studio.trainer.scoring.attention import CannotPackError
 from orpo_studio.trainer.scoring.batch import PairBatch, PairDataset, collate
 from orpo_studio.trainer.scoring.first_batch import NotProvenError, Proof, Tolerance, prove
-from orpo_studio.trainer.scoring.ladder import WAYS, Choice, Way, choose_way
+from orpo_studio.trainer.scoring.ladder import Choice, Way, choose_way
 from orpo_studio.trainer.scoring.scorer import Scorer
 from orpo_studio.trainer.step import FIGURES, Step, Weights, figures, micro_batch_weights
 
@@ -327,7 +327,7 @@ class StudioOrpoTrainer(ORPOTrainer):
                 return Proof(math.nan, None)  # too long to prove, not wrong
             reason = f"it fails: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
             self._listener.way_refused(way, reason)
-        self._scorer.choice = Choice(WAYS[WAYS.index(way) + 1], reason)
+        self._scorer.step_down(reason)
         return None
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:

@@ -1,17 +1,18 @@
 """One object that scores batches by the way chosen, and can step down the ladder."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from trl.experimental.utils import DPODataCollatorWithPadding
 
+from orpo_studio.trainer.fused import FusedLayers
 from orpo_studio.trainer.scoring.attention import check_that_all_attended, packed_attention
 from orpo_studio.trainer.scoring.batch import PairBatch, trl_row
 from orpo_studio.trainer.scoring.forward import score, take_scored_batches
-from orpo_studio.trainer.scoring.ladder import Choice, Way
+from orpo_studio.trainer.scoring.ladder import WAYS, Choice, Way
 from orpo_studio.trainer.scoring.layout import Layout, lay_out_packed, lay_out_padded
 from orpo_studio.trainer.scoring.odds_ratio import PairLogps, pair_logps
 from orpo_studio.trainer.scoring.parts import find_parts
@@ -46,13 +47,21 @@ class Scorer:
     device: torch.device
     stock: StockForward
     _causal: Any = field(default=None, init=False)
+    _fused: FusedLayers | None = field(default=None, init=False)
 
     def prepare(self, model: Any) -> None:
         """Let a model take scored batches, before anything wraps it."""
         if self.choice.way is not Way.STOCK:
             parts = find_parts(model)
             take_scored_batches(parts)
-            self._causal = parts.causal
+            self._causal, self._fused = parts.causal, FusedLayers(model)
+
+    def step_down(self, reason: str) -> None:
+        """Give up what did not stand the proof: first the fused layers, then the way."""
+        if self._fused:
+            self._fused = None
+        else:
+            self.choice = Choice(WAYS[WAYS.index(self.choice.way) + 1], reason)
 
     def lay_out(self, batch: PairBatch) -> Layout:
         """Lay a batch out for the way taken, packed or padded."""
@@ -63,8 +72,11 @@ class Scorer:
     @contextmanager
     def under_way(self, placed: Layout | None) -> Iterator[None]:
         """Hold what forward and backward pass of a batch need; gradient checkpointing computes again in the latter."""
-        packed = placed is not None and placed.blocks
-        with packed_attention(self._causal, placed.blocks) if packed and placed else nullcontext():
+        with ExitStack() as held:
+            if placed is not None and placed.blocks:
+                held.enter_context(packed_attention(self._causal, placed.blocks))
+            if placed is not None and self._fused:
+                held.enter_context(self._fused.in_place())
             yield
 
     def score(self, model: Any, batch: PairBatch, placed: Layout | None) -> Scored:

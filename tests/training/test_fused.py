@@ -1,0 +1,112 @@
+"""Fused layers compute what PEFT and transformers compute, and only while a batch is under way."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from helpers.training import losses, make_run, run
+from orpo_studio.trainer.fused import FusedLayers, lora
+from orpo_studio.trainer.fused.norm import fused_norm, rms_norm
+
+
+def model_with_lora(dtype: torch.dtype = torch.float64, **lora: Any) -> Any:
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=50, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, attention_bias=True,
+    )  # fmt: skip
+    adapted = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM", **lora)
+    model = get_peft_model(LlamaForCausalLM(config), adapted).to(dtype)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name or "norm" in name:
+            torch.nn.init.normal_(parameter, mean=0.5, std=0.5)
+    return model.train()
+
+
+def figures(model: Any) -> list[torch.Tensor]:
+    """Return the logits and all gradients of a pass."""
+    model.zero_grad()
+    logits = model(input_ids=torch.arange(20).view(2, 10)).logits
+    if logits.requires_grad:
+        logits.pow(2).sum().backward()
+    return [logits.detach(), *(p.grad.clone() for p in model.parameters() if p.grad is not None)]
+
+
+def differences(model: Any) -> float:
+    torch.manual_seed(1)
+    expected = figures(model)
+    torch.manual_seed(1)
+    with FusedLayers(model).in_place():
+        found = figures(model)
+    assert len(found) == len(expected)
+    return max(float((a - b).abs().max() / (1 + b.abs().max())) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("lora", [{}, {"use_rslora": True}, {"lora_dropout": 0.3}, {"use_dora": True}])
+def test_that_values_and_gradients_stay_the_same(lora: dict[str, Any]) -> None:
+    assert differences(model_with_lora(**lora)) < 1e-12
+
+
+def test_that_trained_norms_get_their_gradients() -> None:
+    model = model_with_lora(torch.float32)
+    assert sum(fused_norm(module) is not None for module in model.modules()) == 5
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("norm" in name or "lora" in name)
+    assert differences(model) < 1e-5
+
+
+def test_that_an_adapter_switched_off_or_merged_is_not_added() -> None:
+    model = model_with_lora()
+    with model.disable_adapter():
+        assert differences(model) < 1e-12
+    model.merge_adapter()
+    assert differences(model) < 1e-12
+
+
+def test_that_layers_are_as_before_afterwards_even_after_an_error() -> None:
+    model = model_with_lora(torch.float32)
+    before = [vars(module).get("forward") for module in model.modules()]
+    fused = FusedLayers(model)
+    assert len(fused) == 2 * 7 + 5
+    with pytest.raises(ZeroDivisionError), fused.in_place():
+        raise ZeroDivisionError
+    assert [vars(module).get("forward") for module in model.modules()] == before
+
+
+def test_that_a_norm_of_another_formula_is_left_alone() -> None:
+    from transformers.models.gemma.modeling_gemma import GemmaRMSNorm
+    from transformers.models.llama.modeling_llama import LlamaRMSNorm
+
+    assert fused_norm(GemmaRMSNorm(8)) is None
+    assert fused_norm(LlamaRMSNorm(8)) is not None
+
+
+def test_that_the_norms_derivative_is_right() -> None:
+    x = torch.randn(2, 3, 8, dtype=torch.float64, requires_grad=True)
+    weight = torch.rand(8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda a, b: rms_norm(a, b, 1e-5), (x, weight))
+
+
+def test_that_a_run_with_fused_layers_gives_the_losses_of_one_without(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+    forward = lora._forward
+
+    def counted(*arguments: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return forward(*arguments)
+
+    monkeypatch.setattr(lora, "_forward", counted)
+    fused = losses(run(make_run(tmp_path / "a", tiny_model, pairs_file)))
+    assert calls == 14 * (6 * 2 + 2)  # layers × (micro-batches of six steps, and twice in the first batch's proof)
+    monkeypatch.setattr(FusedLayers, "__len__", lambda _self: 0)
+    plain = losses(run(make_run(tmp_path / "b", tiny_model, pairs_file)))
+
+    assert fused == pytest.approx(plain, rel=1e-5)
