@@ -13,10 +13,11 @@ from helpers.big_model import LLAMA_8B, llama_tensors
 from helpers.model_folder import write_model
 from orpo_studio.config import RunSpec, find_option
 from orpo_studio.data.conversion import prepare
+from orpo_studio.data.text_sizes import text_bytes
 from orpo_studio.events import Machine
 from orpo_studio.fit.memory import GIB, MemoryEstimate
 from orpo_studio.gui.pages import recipe_machine
-from orpo_studio.gui.pages.recipe_lengths import choose_rows, count_lengths, text_bytes
+from orpo_studio.gui.pages.recipe_lengths import choose_rows, count_lengths
 from orpo_studio.gui.pages.recipe_meaning import Meaning
 from orpo_studio.gui.pages.recipe_memory import gib
 from orpo_studio.gui.theme import theme

@@ -15,6 +15,7 @@ from orpo_studio.paths import expand
 COMMANDS = {
     "demo": "train, measure and export the embedded demo: the whole line in a few minutes",
     "train": "train a model on preference pairs",
+    "probe": "try two steps on the longest pairs: the memory and the time that a run would take",
     "runs": "list the runs, newest first",
     "watch": "follow a run until it ends",
     "stop": "stop a run after its present step and save it",
@@ -86,7 +87,14 @@ def _parser() -> argparse.ArgumentParser:
         )
 
     command("demo")
-    _train_arguments(command("train", _train_epilog()))
+    train = command("train", _train_epilog())
+    _spec_arguments(train)
+    train.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="go on with a stopped or lost run from its last checkpoint, instead of a new one",
+    )
+    _spec_arguments(command("probe", _train_epilog()))
     command("runs")
     for name in ("watch", "stop"):
         command(name).add_argument("run", metavar="RUN", help=RUN_HELP)
@@ -109,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _train_arguments(train: argparse.ArgumentParser) -> None:
+def _spec_arguments(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "file", nargs="?", type=Path, metavar="run.toml", help="a specification to repeat or to start from"
     )
@@ -125,11 +133,6 @@ def _train_arguments(train: argparse.ArgumentParser) -> None:
         default=[],
         metavar="SECTION.KEY=VALUE",
         help="set any option listed below; may be given again",
-    )
-    train.add_argument(
-        "--resume",
-        metavar="RUN",
-        help="go on with a stopped or lost run from its last checkpoint, instead of a new one",
     )
 
 

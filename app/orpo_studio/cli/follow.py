@@ -32,6 +32,7 @@ PATIENCE_SECONDS = 3.0
 """How long a supervisor started a moment ago by somebody else may take until it shows."""
 LEAVE_SECONDS = 60.0
 """How long the processes may take to leave after the end was said."""
+STOPS_AND_SAVES = "Stopping after this step, then saving. Press Ctrl+C again to leave it going in the background."
 
 
 @dataclass(slots=True)
@@ -82,6 +83,24 @@ def work(folder: RunFolder, job: Job, output: Output, **request: Any) -> Followe
         RunFolderError: it could not be started.
         CommandError: it failed, or was stopped or left by Ctrl+C; in words.
     """
+    seen = follow_job(folder, job, output, STOPS_AND_SAVES, **request)
+    _raise_unless_done(folder, seen)
+    return seen
+
+
+def follow_job(folder: RunFolder, job: Job, output: Output, stopping: str, **request: Any) -> Followed:
+    """Start a job and follow it to its end, however it ends.
+
+    Args:
+        folder: the run.
+        job: what to do.
+        output: where progress goes.
+        stopping: what to say at the first Ctrl+C.
+        request: details of the job.
+
+    Raises:
+        RunFolderError: it could not be started.
+    """
     mark_lost(folder)  # or the new supervisor does, and that older end would be taken for this job's
     tail, seen = EventTail(folder.events_file), Followed()
     for event in _all_new(tail):
@@ -89,8 +108,7 @@ def work(folder: RunFolder, job: Job, output: Output, **request: Any) -> Followe
     seen.end = None
     process = launch(folder, job, **request)
     with progress_for(output, folder, seen.state) as progress:
-        _follow(folder, tail, seen, progress, process, on_interrupt="stop")
-    _raise_unless_done(folder, seen)
+        _follow(folder, tail, seen, progress, process, on_interrupt="stop", stopping=stopping)
     return seen
 
 
@@ -119,6 +137,7 @@ def _follow(
     process: subprocess.Popen[bytes] | None,
     *,
     on_interrupt: Literal["stop", "leave"],
+    stopping: str = "",
 ) -> None:
     with _counted_interrupts() as interrupts:
         while True:
@@ -136,9 +155,7 @@ def _follow(
                 if on_interrupt == "leave" or seen.interrupts > 1:
                     return
                 ask(folder, "stop")
-                progress.note(
-                    "Stopping after this step, then saving. Press Ctrl+C again to leave it going in the background."
-                )
+                progress.note(stopping)
             time.sleep(POLL_SECONDS)
     if process is not None:
         _await_exit(process)

@@ -14,6 +14,7 @@ from orpo_studio.events.types import (
     JobStarted,
     ModelLoaded,
     PathChosen,
+    ProbeFinished,
     Problem,
     RunEnded,
     RunLaunched,
@@ -62,6 +63,7 @@ class RunState:
     samples: list[SampleAnswer] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     exports: list[ExportFinished] = field(default_factory=list)
+    probe: ProbeFinished | None = None
 
     @property
     def error(self) -> Problem | None:
@@ -137,6 +139,8 @@ class RunState:
                 self.evaluation = event
             case ExportFinished():
                 self.exports.append(event)
+            case ProbeFinished():
+                self.probe = event
 
     def _measured(self, event: EvaluationMetrics) -> None:
         self.latest_evaluation = event

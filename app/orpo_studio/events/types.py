@@ -215,6 +215,37 @@ class ExportFinished(Event):
     proof: dict[str, float] = {}
 
 
+class ProbeFinished(Event):
+    """Two training steps, or a few more where they are short, were made on the longest pairs, and nothing was kept.
+
+    Attributes:
+        device: where they were made, as torch names it.
+        way: how losses were computed.
+        pairs_at_once: pairs computed together at last; fewer than the micro-batch where memory was short.
+        peak_bytes: the most memory that the process took: of the card, or of main memory.
+        library_bytes: of it what driver and libraries take before a model is there.
+        seconds: of each step.
+        tokens: of each step, both sequences of each pair with their prompt.
+        pairs: pairs of each step.
+        longest: tokens of the longest sequence among them.
+        training_pairs: pairs that a run would train on.
+        pair_tokens: tokens of both sequences of such a pair, on average over a sample of all of them.
+    """
+
+    type: Literal["probe.finished"] = "probe.finished"
+    device: str
+    way: str
+    pairs_at_once: int
+    peak_bytes: int
+    library_bytes: int
+    seconds: list[float]
+    tokens: list[int]
+    pairs: int
+    longest: int
+    training_pairs: int
+    pair_tokens: float
+
+
 class UnknownEvent(Event):
     """A line that this version does not know, kept as it is."""
 
@@ -242,6 +273,7 @@ KnownEvent = (
     | JobEnded
     | EvaluationFinished
     | ExportFinished
+    | ProbeFinished
 )
 AnyEvent = KnownEvent | UnknownEvent
 

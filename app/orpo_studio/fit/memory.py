@@ -98,8 +98,8 @@ class MemoryEstimate:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every part is known."""
-        return all(self.part(name) is not None for name in PARTS)
+        """Whether every part is known, or the whole of them was measured."""
+        return self.measured or all(self.part(name) is not None for name in PARTS)
 
     @property
     def known(self) -> float:

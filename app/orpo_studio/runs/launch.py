@@ -19,6 +19,7 @@ class Job(StrEnum):
     TRAIN = "train"
     EVALUATE = "evaluate"
     EXPORT = "export"
+    PROBE = "probe"
 
 
 TRAINING_PYTHON_VARIABLE = "ORPO_STUDIO_TRAINING_PYTHON"
@@ -42,7 +43,7 @@ def launch(folder: RunFolder, job: Job = Job.TRAIN, **request: Any) -> subproces
 
     Args:
         folder: the run.
-        job: training (a resume when there are checkpoints), evaluation or export.
+        job: training (a resume when there are checkpoints), evaluation, export or probe.
         request: details of an evaluation (``prompts``) or an export (``kind``, ``target``).
 
     Returns:
@@ -102,7 +103,7 @@ def request_file(folder: RunFolder, job: Job) -> str:
 
 
 def _write_request(folder: RunFolder, job: Job, request: dict[str, Any]) -> None:
-    if job is Job.TRAIN:
+    if job in {Job.TRAIN, Job.PROBE}:
         return
     path = folder.path / request_file(folder, job)
     path.parent.mkdir(exist_ok=True)

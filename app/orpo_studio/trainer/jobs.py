@@ -61,6 +61,10 @@ def _dispatch(context: JobContext, job: Job) -> Outcome:
             from orpo_studio.trainer.export import export
 
             export(context)
+        case Job.PROBE:
+            from orpo_studio.trainer.probe import probe
+
+            probe(context)
     return "completed"
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orpo_studio.data.text_sizes import training_bytes
+
 if TYPE_CHECKING:
     from orpo_studio.data.pair import Pair
     from orpo_studio.data.prepared import PreparedData
@@ -34,14 +36,13 @@ def count_lengths(
         ModelProblem: the tokenizer or the template cannot be used.
         DataProblem: the converted pairs are gone.
     """
-    from orpo_studio.data.prepared import PAIRS_TO_VIEW
     from orpo_studio.fit.rows import PairLengths
     from orpo_studio.gui.pairs.view import Reading
 
     if not card.has_tokenizer or not prepared.summary.train:
         return None
     reading = Reading.of(card)
-    sizes = text_bytes(str(prepared.folder / PAIRS_TO_VIEW), prepared.summary.train)
+    sizes = training_bytes(prepared)
     counted: list[tuple[int, int, int]] = []
     with prepared.pages() as pages:
         rows = choose_rows(sizes.sum(axis=1))
@@ -63,27 +64,6 @@ def choose_rows(sizes: np.ndarray, longest: int = LONGEST, sampled: int = SAMPLE
     top = np.argpartition(sizes, len(sizes) - longest)[-longest:]
     spread = np.linspace(0, len(sizes) - 1, sampled).astype(np.int64)
     return [int(row) for row in np.union1d(top, spread)]
-
-
-def text_bytes(file: str, rows: int) -> np.ndarray:
-    """Return the bytes of text of the first rows of a file of pairs: (rows, 3) for prompt, chosen and rejected."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    parts = []
-    with pa.memory_map(file) as source:
-        reader = pa.ipc.open_file(source)
-        for place in range(reader.num_record_batches):
-            batch = reader.get_record_batch(place)
-            columns = []
-            for name in ("prompt", "chosen", "rejected"):
-                turns = batch.column(name)
-                ends = turns.offsets.to_numpy() - turns.offsets[0].as_py()
-                lengths = pc.binary_length(turns.flatten().field("content")).to_numpy(zero_copy_only=False)
-                sums = np.concatenate([[0], np.cumsum(lengths)])
-                columns.append(sums[ends[1:]] - sums[ends[:-1]])
-            parts.append(np.stack(columns, axis=1))
-    return np.concatenate(parts)[:rows].astype(np.int64)
 
 
 def _count(pairs: "Sequence[Pair]", reading: "Reading") -> list[tuple[int, int, int]]:
