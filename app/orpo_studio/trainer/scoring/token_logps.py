@@ -1,8 +1,11 @@
 """Log-probabilities of single tokens, without a tensor of all logits.
 
 The output layer and the softmax are computed for some tokens at a time. For a frozen output layer the derivative
-``∂ log p(y) / ∂h = W[y] − softmax(W h) · W`` is made right then, (tokens, hidden) in all, and the backward pass only
-scales it. For a trained one the backward pass computes the logits again.
+``∂ log p(y) / ∂h = (onehot(y) − softmax(W h)) · W`` is made right then, (tokens, hidden) in all, and the backward pass
+only scales it. For a trained one the backward pass computes the logits again.
+
+Where a token is nearly certain, ``onehot − softmax`` is a small difference of large numbers. So it is taken in float32,
+and only then rounded for the product; likewise ``logit − largest logit`` comes before the logarithm of the sum.
 
 Peak memory above the inputs, for chunks of c tokens and a vocabulary of V: about 2·c·V floats.
 """
@@ -82,19 +85,18 @@ class _TokenLogps(torch.autograd.Function):
             logits = _logits(hidden[part], weight, bias, scale, softcap)
             wanted = targets[part, None]
             picked = logits.gather(1, wanted)
-            slope = _slope(picked, scale, softcap) if derives_now else None
             top = logits.amax(1, keepdim=True)
             slopes = _slope(logits, scale, softcap) if derives_now and softcap is not None else None
             exponents = logits.sub_(top).exp_()
             total = exponents.sum(1, keepdim=True)
             normalizers[part] = (top + total.log()).squeeze(1)
-            logps[part] = picked.squeeze(1) - normalizers[part]
-            if derivative is not None and slope is not None:
+            logps[part] = (picked - top - total.log()).squeeze(1)
+            if derivative is not None:
+                exponents.scatter_add_(1, wanted, -total)
                 if slopes is not None:
                     exponents.mul_(slopes)
-                expected = exponents.to(weight.dtype) @ weight
-                factor = scale if softcap is None else 1.0
-                derivative[part] = (weight[targets[part]] * slope - expected * (factor / total)).to(hidden.dtype)
+                shares = (-scale if softcap is None else -1.0) / total
+                derivative[part] = _weighted_rows(exponents, shares, weight)
         ctx.scale, ctx.softcap, ctx.trains_head = scale, softcap, trains_head
         if trains_head:
             ctx.save_for_backward(hidden, weight, bias, targets, normalizers)
@@ -111,6 +113,13 @@ class _TokenLogps(torch.autograd.Function):
                 return (None,) * 6
             return (derivative * gradient[:, None].to(derivative.dtype), *(None,) * 5)
         return _trained_backward(ctx, gradient)
+
+
+def _weighted_rows(amounts: torch.Tensor, shares: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Return ``(shares · amounts) @ weight``, rounded but once on each side of a product in 16 bits."""
+    if amounts.dtype is weight.dtype:
+        return amounts @ weight * shares
+    return amounts.mul_(shares).to(weight.dtype) @ weight
 
 
 def _trained_backward(ctx: Any, gradient: torch.Tensor) -> Any:
