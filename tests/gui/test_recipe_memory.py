@@ -19,7 +19,7 @@ from orpo_studio.fit.memory import GIB, MemoryEstimate
 from orpo_studio.gui.pages import recipe_machine
 from orpo_studio.gui.pages.recipe_lengths import choose_rows, count_lengths
 from orpo_studio.gui.pages.recipe_meaning import Meaning
-from orpo_studio.gui.pages.recipe_memory import gib
+from orpo_studio.gui.pages.recipe_words import gib
 from orpo_studio.gui.theme import theme
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.models.card import inspect_model
@@ -197,7 +197,7 @@ def test_that_a_measured_figure_takes_the_place_of_the_estimate(shown, bench, mo
     probe = MemoryEstimate(10 * GIB, 0, GIB, 2 * GIB, GIB, GIB, GIB, measured=True)
     monkeypatch.setattr(shown._reading, "memory", lambda _case: probe)
     shown.refresh()
-    assert shown.memory.figure.text() == "15.0 to 15.0 GiB"
+    assert shown.memory.figure.text() == "15.0 GiB"
     assert "Measured on this machine" in shown.memory.note.text()
 
 

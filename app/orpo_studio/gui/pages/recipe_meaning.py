@@ -8,15 +8,17 @@ from orpo_studio.config import RunSpec
 from orpo_studio.config.plan import Plan, make_plan
 from orpo_studio.gui.pages.recipe_curve import PushCurve
 from orpo_studio.gui.pages.recipe_memory import MemoryCard
+from orpo_studio.gui.pages.recipe_probe_box import TIME_NOTE, ProbeBox
 from orpo_studio.gui.pages.recipe_reading import FitReading
 from orpo_studio.gui.theme import em, figure_font
-from orpo_studio.gui.widgets.basic import card, label
+from orpo_studio.gui.widgets.basic import card, label, line
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.words import count
 
 UNKNOWN = "–"
 NOT_KNOWN = "Not known for this architecture and these settings."
 ROWS = {
+    "time": "Estimated time",
     "pairs": "Pairs a step",
     "tokens": "Tokens a step",
     "warmup": "Warm-up",
@@ -34,6 +36,7 @@ class Meaning(QWidget):
         self._bench = bench
         self._reading = FitReading(bench, self)
         self.memory = MemoryCard(bench, self._reading)
+        self.probe = ProbeBox(bench, self._reading)
         self.steps = label(UNKNOWN)
         self.steps.setFont(figure_font())
         self.steps.setAccessibleName("Steps")
@@ -43,6 +46,7 @@ class Meaning(QWidget):
         self._arrange()
         bench.issues_changed.connect(self.refresh)
         self._reading.changed.connect(self.refresh)
+        self._reading.probe.changed.connect(self._on_probe)
         self.refresh()
 
     @property
@@ -65,6 +69,7 @@ class Meaning(QWidget):
         spec = bench.run_spec or bench.draft.checked.parsed
         self._figures.setEnabled(spec is not None)
         self.memory.setEnabled(spec is not None)
+        self.probe.show_spec(spec)
         if spec is None:
             self.steps_note.setText("Some settings cannot be used yet; these are the figures before.")
             return
@@ -72,6 +77,11 @@ class Meaning(QWidget):
         self._show_trained(spec)
         self.memory.show_spec(spec)
         self.curve.show_strength(spec.recipe.lambda_)
+
+    def _on_probe(self) -> None:
+        """Say what follows from a probe that has ended; while it goes on, its box alone changes."""
+        if not self._reading.probe.is_running:
+            self.refresh()
 
     def _arrange(self) -> None:
         column = QVBoxLayout(self)
@@ -97,6 +107,9 @@ class Meaning(QWidget):
             grid.addWidget(value, row, 1)
         figures.addLayout(grid)
         inside.addWidget(self._figures)
+        inside.addSpacing(em(0.2))
+        inside.addWidget(line())
+        inside.addWidget(self.probe)
         column.addWidget(frame)
         column.addWidget(self.memory)
         column.addWidget(self._curve_card())
@@ -131,7 +144,7 @@ class Meaning(QWidget):
             self.steps_note.setText(
                 "Reading the pairs…" if reading else "Choose preference pairs to see the number of steps."
             )
-            for key in ("warmup", "evaluations", "checkpoints"):
+            for key in ("time", "warmup", "evaluations", "checkpoints"):
                 self._show(key, UNKNOWN)
             return
         pairs = prepared.summary.train if prepared is not None else None
@@ -144,6 +157,7 @@ class Meaning(QWidget):
         self.steps_note.setText(
             "as set in the recipe" if pairs is None else f"{passes} over {_plural(pairs, 'training pair')}"
         )
+        self._show_time(spec, plan)
         share = f", {100 * plan.warmup_steps / total:.0f} % of the run" if plan.warmup_steps else ""
         self._show("warmup", f"{_plural(plan.warmup_steps, 'step')}{share}")
         during = (total - 1) // plan.evaluation_steps
@@ -152,6 +166,16 @@ class Meaning(QWidget):
         saved = -(-total // plan.checkpoint_steps)
         kept = min(saved, spec.train.keep_checkpoints)
         self._show("checkpoints", f"{saved}, every {_plural(plan.checkpoint_steps, 'step')}; {kept} kept")
+
+    def _show_time(self, spec: RunSpec, plan: Plan) -> None:
+        found = self._reading.probe.found(spec.recipe)
+        if found is None:
+            self._show("time", "known after two steps", "Try two steps below to measure how long one takes.")
+            return
+        from orpo_studio.fit.measured import MeasuredSteps, span_in_words
+
+        time = MeasuredSteps.of(found).whole_run(plan.total_steps, spec.effective_batch)
+        self._show("time", span_in_words(time) if time is not None else UNKNOWN, TIME_NOTE)
 
     # --- sizes
 

@@ -11,6 +11,7 @@ from orpo_studio.config import RunSpec
 from orpo_studio.gui.pages.recipe_machine import Room
 from orpo_studio.gui.pages.recipe_memory_bar import MemoryBar, Segment, Swatch
 from orpo_studio.gui.pages.recipe_reading import FitReading
+from orpo_studio.gui.pages.recipe_words import gib
 from orpo_studio.gui.theme import em, figure_font
 from orpo_studio.gui.widgets.basic import button, label, line, set_kind, tooltip
 from orpo_studio.gui.workbench import Workbench
@@ -140,7 +141,8 @@ class MemoryCard(QFrame):
             value.setText(UNKNOWN if size is None else gib(size))
         free = room.total if self._bench.read_only else room.free
         if memory.is_whole:
-            self.figure.setText(f"{_span(memory.low, memory.high)} GiB")
+            figure = gib(memory.high) if memory.measured else _span(memory.low, memory.high)
+            self.figure.setText(f"{figure} GiB")
             kind, words = _verdict(memory, free, room, is_run=self._bench.read_only)
         else:
             self.figure.setText(f"at least {gib(memory.low)} GiB")
@@ -162,7 +164,7 @@ class MemoryCard(QFrame):
         self.note.show()
 
     def _show_limits(self, case: "Case", room: Room, memory: "MemoryEstimate") -> None:
-        is_asked = memory.is_whole and not self._bench.read_only
+        is_asked = self._reading.estimated(case).is_whole and not self._bench.read_only
         self._limits.setVisible(is_asked)
         self._savings.setVisible(is_asked and memory.high > room.free)
         if not is_asked:
@@ -170,7 +172,9 @@ class MemoryCard(QFrame):
         from orpo_studio.fit.limits import largest_micro_batch, longest_sequence
 
         recipe = case.recipe
-        most, longest = largest_micro_batch(case, room.free) or 0, longest_sequence(case, room.free) or 0
+        # what the sum was found to be off by here, it is taken to be off by elsewhere
+        free = room.free + self._reading.estimated(case).high - memory.high if memory.measured else room.free
+        most, longest = largest_micro_batch(case, free) or 0, longest_sequence(case, free) or 0
         together = recipe.micro_batch * recipe.accumulation
         # the largest share of a step that fits and leaves the pairs per step, and so the result, as they are
         pairs = next((number for number in range(min(most, together), 0, -1) if together % number == 0), 0)
@@ -188,7 +192,7 @@ class MemoryCard(QFrame):
             {"recipe.max_length": longest},
         )
         if memory.high > room.free:
-            self._show_savings(case, room)
+            self._show_savings(case, free)
 
     def _show_limit(self, name: str, value: str, offer: str, changes: Mapping[str, Any]) -> None:
         self.limits[name].setText(value)
@@ -197,10 +201,10 @@ class MemoryCard(QFrame):
         self.uses[name].setAccessibleName(f"{offer}: the largest that fits")
         self._changes[name] = (offer, changes)
 
-    def _show_savings(self, case: "Case", room: Room) -> None:
+    def _show_savings(self, case: "Case", free: float) -> None:
         from orpo_studio.fit.savings import savings
 
-        found = savings(case, room.free)[:_SAVINGS]
+        found = savings(case, free)[:_SAVINGS]
         proposed = [
             (saving.words, saving.changes, f"saves {gib(saving.saved)} GiB{', then it fits' if saving.fits else ''}")
             for saving in found
@@ -245,14 +249,6 @@ def _heading(has_proposals: bool) -> QWidget:
     return label("What would help", "heading") if has_proposals else label("No single setting helps.", "muted")
 
 
-def gib(size: float) -> str:
-    """Write bytes in GiB: two digits behind the point below ten, one below a hundred."""
-    number = size / _GIB
-    if 0 < number < 0.005:
-        return "<0.01"
-    return f"{number:.2f}" if number < 9.995 else f"{number:.1f}" if number < 99.95 else f"{number:.0f}"
-
-
 def _span(low: float, high: float) -> str:
     return f"{low / _GIB:.1f} to {high / _GIB:.1f}" if high < 100 * _GIB else f"{low / _GIB:.0f} to {high / _GIB:.0f}"
 
@@ -272,7 +268,7 @@ def _verdict(memory: "MemoryEstimate", free: float, room: Room, *, is_run: bool)
 def _source(memory: "MemoryEstimate", reading: FitReading) -> str:
     """Return how the figure was come by."""
     if memory.measured:
-        return "Measured on this machine with the longest pairs."
+        return "Measured on this machine with the longest pairs; how it divides is estimated."
     if not memory.is_whole:
         return "What is not known for this architecture and these settings is left out."
     lengths = reading.lengths

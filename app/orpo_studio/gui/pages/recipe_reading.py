@@ -1,12 +1,13 @@
 """What the memory card needs of model and pairs, read in the background whenever others are chosen."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
 from PySide6.QtCore import QObject, Signal
 
 from orpo_studio.config import RunSpec
 from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.gui.pages.recipe_machine import RoomWatch
+from orpo_studio.gui.pages.recipe_probe import Probe
 from orpo_studio.gui.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class FitReading(QObject):
     def __init__(self, bench: Workbench, parent: QObject) -> None:
         super().__init__(parent)
         self._bench = bench
+        self.probe = Probe(bench, self)
         self.watch = RoomWatch(self)
         self.watch.changed.connect(self.changed)
         self.shape: ModelShape | None = None
@@ -65,18 +67,32 @@ class FitReading(QObject):
     def case(self, spec: RunSpec) -> "Case | None":
         """Return what is to be estimated; None before model and machine are known."""
         from orpo_studio.fit.memory import Case
+        from orpo_studio.fit.rows import Way
 
         room = self.watch.room
         if self.shape is None or room is None:
             return None
-        return Case(spec.recipe, self.shape, on_gpu=room.on_gpu, lengths=self.lengths)
+        found = self.probe.found(spec.recipe)
+        way: Way = "packed" if found is None or found.way not in get_args(Way) else cast("Way", found.way)
+        return Case(spec.recipe, self.shape, on_gpu=room.on_gpu, way=way, lengths=self.lengths)
 
     def memory(self, case: "Case") -> "MemoryEstimate":
-        """Return the peak memory of a case.
+        """Return the peak memory of a case: as two steps measured it where they were tried, else the sum by headers.
 
-        This is the sum by headers. A probe's measurement of the same case takes its place here, as a
-        ``MemoryEstimate`` with ``measured`` set; all that shows it goes by that flag.
+        Steps that were made elsewhere than the case is about, on the CPU beside a card that torch cannot use, say
+        nothing about it.
         """
+        from orpo_studio.fit.measured import MeasuredSteps, measured_memory
+
+        found = self.probe.found(case.recipe)
+        measured = MeasuredSteps.of(found) if found is not None else None
+        if measured is None or measured.on_gpu != case.on_gpu:
+            return self.estimated(case)
+        return measured_memory(measured, self.estimated(case))
+
+    @staticmethod
+    def estimated(case: "Case") -> "MemoryEstimate":
+        """Return the sum by headers."""
         from orpo_studio.fit.memory import estimate
 
         return estimate(case)
