@@ -9,6 +9,7 @@ import torch
 from helpers.training import losses, make_run, run
 from orpo_studio.trainer.fused import FusedLayers, lora
 from orpo_studio.trainer.fused.norm import fused_norm, rms_norm
+from orpo_studio.trainer.fused.swiglu import fused_swiglu, swiglu
 
 
 def model_with_lora(dtype: torch.dtype = torch.float64, **lora: Any) -> Any:
@@ -72,7 +73,7 @@ def test_that_layers_are_as_before_afterwards_even_after_an_error() -> None:
     model = model_with_lora(torch.float32)
     before = [vars(module).get("forward") for module in model.modules()]
     fused = FusedLayers(model)
-    assert len(fused) == 2 * 7 + 5
+    assert len(fused) == 2 * (7 + 1) + 5
     with pytest.raises(ZeroDivisionError), fused.in_place():
         raise ZeroDivisionError
     assert [vars(module).get("forward") for module in model.modules()] == before
@@ -84,6 +85,27 @@ def test_that_a_norm_of_another_formula_is_left_alone() -> None:
 
     assert fused_norm(GemmaRMSNorm(8)) is None
     assert fused_norm(LlamaRMSNorm(8)) is not None
+
+
+def test_that_an_mlp_of_another_formula_is_left_alone() -> None:
+    from transformers import GemmaConfig, LlamaConfig
+    from transformers.models.gemma.modeling_gemma import GemmaMLP
+    from transformers.models.llama.modeling_llama import LlamaMLP
+
+    sizes: dict[str, Any] = {"hidden_size": 8, "intermediate_size": 12, "num_attention_heads": 2}
+
+    class Halved(LlamaMLP):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) / 2
+
+    assert fused_swiglu(LlamaMLP(LlamaConfig(**sizes))) is not None
+    assert fused_swiglu(GemmaMLP(GemmaConfig(**sizes))) is None  # gelu
+    assert fused_swiglu(Halved(LlamaConfig(**sizes))) is None
+
+
+def test_that_the_gates_derivative_is_right() -> None:
+    gate, up = (torch.randn(3, 8, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    assert torch.autograd.gradcheck(swiglu, (gate, up))
 
 
 def test_that_the_norms_derivative_is_right() -> None:
@@ -105,7 +127,7 @@ def test_that_a_run_with_fused_layers_gives_the_losses_of_one_without(
 
     monkeypatch.setattr(lora, "_forward", counted)
     fused = losses(run(make_run(tmp_path / "a", tiny_model, pairs_file)))
-    assert calls == 14 * (6 * 2 + 2)  # layers × (micro-batches of six steps, and twice in the first batch's proof)
+    assert calls == 14 * (11 + 2)  # layers × (micro-batches, and two passes in the first batch's proof)
     monkeypatch.setattr(FusedLayers, "__len__", lambda _self: 0)
     plain = losses(run(make_run(tmp_path / "b", tiny_model, pairs_file)))
 

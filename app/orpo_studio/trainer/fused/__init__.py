@@ -10,15 +10,16 @@ from typing import Any
 
 from orpo_studio.trainer.fused.lora import fused_lora
 from orpo_studio.trainer.fused.norm import fused_norm
+from orpo_studio.trainer.fused.swiglu import fused_swiglu
 
 
 class FusedLayers:
-    """The layers of a model that can be fused: LoRA layers and root-mean-square norms."""
+    """The layers of a model that can be fused: LoRA layers, root-mean-square norms and gated MLPs."""
 
     def __init__(self, model: Any) -> None:
         self._forwards: list[tuple[Any, Callable[..., Any]]] = []
         for module in model.modules():
-            forward = None if "forward" in vars(module) else fused_lora(module) or fused_norm(module)
+            forward = None if "forward" in vars(module) else _fused(module)
             if forward is not None:
                 self._forwards.append((module, forward))
 
@@ -36,3 +37,7 @@ class FusedLayers:
         finally:
             for module, _ in self._forwards:
                 vars(module).pop("forward", None)
+
+
+def _fused(module: Any) -> Callable[..., Any] | None:
+    return fused_lora(module) or fused_norm(module) or fused_swiglu(module)

@@ -143,7 +143,7 @@ def attend(  # noqa: PLR0917 - as transformers calls it
     if how.is_plain and query.device.type == "cuda" and query.dtype in _HALF and query.shape[-1] <= _VARLEN_HEAD:
         return _varlen(active, (query, key, value), how), None
     groups = query.shape[1] // key.shape[1]
-    if groups > 1:
+    if groups > 1 and not (how.is_plain and query.device.type == "cpu"):  # the CPU's kernel groups heads itself
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     # Split, not sliced: the backward of a slice fills a tensor of the whole size with zeros, once a slice.
     sizes = [size for block in active.blocks for size in (block.shared, block.chosen, block.rejected)]
@@ -181,10 +181,16 @@ def _one(active: _Active, states: _States, how: _How) -> torch.Tensor:
     window = how.window if how.window is not None and how.window < keys else None
     if not how.is_plain:
         return _by_hand(states, how, _mask(active, queries, keys, window, query))
-    if queries == keys and window is None:
-        return scaled_dot_product_attention(query, key, value, is_causal=queries > 1, scale=how.scaling)
-    mask = _mask(active, queries, keys, window, query)
-    return scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=how.scaling)
+    is_whole = queries == keys and window is None
+    return scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        attn_mask=None if is_whole else _mask(active, queries, keys, window, query),
+        is_causal=is_whole and queries > 1,
+        scale=how.scaling,
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
 
 
 def _mask(active: _Active, queries: int, keys: int, window: int | None, like: torch.Tensor) -> torch.Tensor | None:
