@@ -85,7 +85,7 @@ def _lines(spec: RunSpec, found: ProbeFinished, result: dict[str, Any]) -> list[
     if time is not None:
         lines += [
             f"The whole run: {span_in_words(time)} for {count(result['steps'])} steps, rather less than more.",
-            "That is the tokens of all its pairs at the pace of the longest ones.",
+            "It counts the tokens of all pairs at the pace of the longest ones, usually the slowest.",
             "Measurements on held-out pairs, samples and checkpoints come on top.",
         ]
     return lines

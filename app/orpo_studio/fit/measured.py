@@ -110,7 +110,8 @@ class MeasuredSteps:
     def whole_run(self, steps: int, pairs_per_step: int) -> Duration | None:
         """Return the time of a run's steps, were each token to take what it takes in the longest pairs.
 
-        Of longer rows a token takes longer, since attention looks further back: so it is the most to expect.
+        Of longer rows a token takes longer, since attention looks further back: so it is rather too much. Only where
+        a model is so small that what each step costs at least outweighs its tokens, short rows can take longer.
         """
         return remaining_time(self.seconds, self.tokens, steps=steps, tokens_per_step=pairs_per_step * self.pair_tokens)
 

@@ -20,7 +20,8 @@ from orpo_studio.runs.lock import is_held
 
 LEAVE_SECONDS = 60.0
 """How long the processes may take to leave after the end was said."""
-_HOUR = 3600.0
+_YOUNG_SECONDS = 600.0
+"""A folder without a lock may belong to a supervisor that is just starting, for as long."""
 
 
 def make_probe(spec: RunSpec) -> RunFolder:
@@ -78,8 +79,8 @@ def explain_probe(folder: RunFolder, end: RunEnded | JobEnded | None, error: Pro
 
 
 def _remove_left_behind(home: Path) -> None:
-    """Remove what killed windows left. A young folder may be one whose supervisor has not taken its lock yet."""
+    """Remove what windows left that were closed or killed under way."""
     for path in (home / "runs").glob("*/"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _HOUR and not is_held(RunFolder(path).lock_file):
+            if time.time() - path.stat().st_mtime > _YOUNG_SECONDS and not is_held(RunFolder(path).lock_file):
                 shutil.rmtree(path, ignore_errors=True)

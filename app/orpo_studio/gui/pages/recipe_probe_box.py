@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 OFFER = "Two real steps with the longest pairs measure memory and time. Nothing of them is kept."
 TIME_NOTE = (
-    "The time is rather less than more: the tokens of all pairs are counted at the pace of the longest ones. "
-    "Measurements, samples and checkpoints come on top."
+    "The time counts the tokens of all pairs at the pace of the longest ones, usually the slowest: rather less than "
+    "more. Measurements, samples and checkpoints come on top."
 )
 _JUST_NOW_S = 120.0
 
