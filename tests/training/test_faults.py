@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -97,6 +98,25 @@ def test_that_a_gradient_that_is_not_finite_is_caught_before_the_step(
     assert of_kind(events, RunEnded)[-1].exit_code == 1
     assert of_kind(events, CheckpointSaved)[-1].step == 2
     assert_finite(folder.checkpoints / "checkpoint-2")
+
+
+def test_that_memory_too_short_for_a_pair_names_what_each_change_would_save(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orpo_studio.trainer.scoring.scorer import Scorer
+
+    def no_memory(*_arguments: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Scorer, "score", no_memory)
+
+    events = run(make_run(tmp_path, tiny_model, pairs_file, recipe={"max_length": 500_000}))
+
+    problem = error(events)
+    assert (outcome(events), problem.code) == ("failed", "out-of-memory")
+    assert "one pair at a time" in problem.title
+    assert re.search(r"Switch on gradient checkpointing .*: about \d+\.\d GiB less", problem.hint)
+    assert re.search(r"Halve the maximum length to 250000 tokens .*: about \d+\.\d GiB less", problem.hint)
 
 
 @pytest.mark.parametrize(

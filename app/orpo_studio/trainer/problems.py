@@ -33,7 +33,7 @@ def explain(error: BaseException) -> Problem:
         return _error(
             "out-of-memory",
             "The memory is not enough for this run.",
-            _first_line(error),
+            first_line(error),
             "Halve the micro-batch and double the accumulation, which keeps the result the same. If the micro-batch is "
             "1, shorten the maximum length, switch on gradient checkpointing, or choose 4-bit quantization.",
         )
@@ -41,7 +41,7 @@ def explain(error: BaseException) -> Problem:
         return _error(
             "disk-full",
             "The disk is full.",
-            _first_line(error),
+            first_line(error),
             "Make room on the disk of this workspace, then start again. Complete checkpoints are kept.",
         )
     if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
@@ -61,7 +61,7 @@ def explain(error: BaseException) -> Problem:
     return _error(
         "unexpected",
         "The job ended with an error that is not known.",
-        f"{type(error).__name__}: {_first_line(error)}",
+        f"{type(error).__name__}: {first_line(error)}",
         "The console log holds the details. A support archive of the run helps others to find the cause.",
     )
 
@@ -72,7 +72,8 @@ def _error(code: str, title: str, detail: str, hint: str) -> Problem:
     return Problem(severity="error", code=code, title=title, detail=detail, hint=hint)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's words, cut, or its class where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:600]
 
 

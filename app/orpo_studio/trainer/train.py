@@ -26,10 +26,11 @@ from orpo_studio.trainer.load import Loaded, read_card
 from orpo_studio.trainer.orpo import NonFiniteError, Objective, StudioOrpoTrainer
 from orpo_studio.trainer.pairs import prepare_pairs, tokenize_run
 from orpo_studio.trainer.plan import trl_config
-from orpo_studio.trainer.problems import StopNow, TrainerProblem
+from orpo_studio.trainer.problems import StopNow, TrainerProblem, is_out_of_memory
 from orpo_studio.trainer.reporter import Clock, Reporter
 from orpo_studio.trainer.result import save_result
 from orpo_studio.trainer.scoring.batch import PairDataset
+from orpo_studio.trainer.short_memory import not_enough_memory
 from orpo_studio.trainer.token_cache import TokenizedSplit
 from orpo_studio.trainer.tokens import Tokenized
 
@@ -52,7 +53,7 @@ def train(context: JobContext) -> Outcome:
     context.say(_model_loaded(context, card, loaded))
     context.check_stop()
     training, held_out = _tokenize(context, data, loaded)
-    return _Training(context, loaded, training, held_out).run()
+    return _Training(context, card, loaded, training, held_out).run()
 
 
 def _is_completed(context: JobContext) -> bool:
@@ -125,8 +126,10 @@ def _objective(spec: RunSpec) -> Objective:
 class _Training:
     """The part of the job in which a model is in memory and rows are ready."""
 
-    def __init__(self, context: JobContext, loaded: Loaded, training: Tokenized, held_out: HeldOut) -> None:
-        self._context, self._loaded, self._held_out = context, loaded, held_out
+    def __init__(
+        self, context: JobContext, card: ModelCard, loaded: Loaded, training: TokenizedSplit, held_out: HeldOut
+    ) -> None:
+        self._context, self._card, self._loaded, self._held_out = context, card, loaded, held_out
         self._plan: Plan = make_plan(context.spec, len(training.pairs))
         home = context.folder.checkpoints
         home.mkdir(exist_ok=True)
@@ -140,7 +143,7 @@ class _Training:
             config=trl_config(context.spec, self._plan, loaded.precision, device=loaded.device.type, home=home),
             objective=_objective(context.spec),
             pairs=PairDataset(training.pairs),
-            lengths=[pair.longest for pair in training.pairs] if context.spec.recipe.group_by_length else None,
+            lengths=training.pairs.lengths.max(1).tolist() if context.spec.recipe.group_by_length else None,
             reporter=self._reporter,
             listener=Decisions(context),
             measure=self._measure_during,
@@ -188,6 +191,10 @@ class _Training:
             except OSError:  # the disk is full as well; what went wrong first is what the person must hear
                 raise self._in_words(error, is_saved=False) from error
             raise self._in_words(error, is_saved=True) from error
+        except Exception as error:
+            if is_out_of_memory(error) and self._trainer.at_once == 1:
+                raise not_enough_memory(self._context.spec, self._card, self._trainer.way, error) from error
+            raise
 
     def _measure_before(self) -> None:
         with self._loaded.base():
