@@ -13,6 +13,7 @@ from trl.experimental.orpo import ORPOTrainer
 
 from orpo_studio.trainer.scoring.batch import PairBatch
 from orpo_studio.trainer.scoring.ladder import Choice, Way
+from orpo_studio.trainer.scoring.parts import causal_model
 from orpo_studio.trainer.scoring.scorer import Scorer
 
 CPU = torch.device("cpu")
@@ -70,6 +71,7 @@ def compute(model: Any, way: Way, batch: PairBatch, *, lambda_: float) -> Comput
 def compute_in_float64(model: Any, batch: PairBatch, *, lambda_: float) -> Computed:
     """Compute the same by TRL's forward pass with nothing in less than float64."""
     wide = copy.deepcopy(model).double()
+    causal_model(wide).__dict__.pop("forward", None)  # one that takes scored batches computes with the original
     wide.config._experts_implementation = "eager"  # the kernel for grouped experts knows no float64
     with _InFloat64():
         return compute(wide, Way.STOCK, batch, lambda_=lambda_)

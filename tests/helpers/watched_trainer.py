@@ -43,7 +43,8 @@ class Watch:
         self.steps.append(WatchedStep(float(sum(loss for loss, _ in step.losses)), rows, gradients))
         if self.compares:
             pairs = [pair for batch in step.batches for pair in batch.pairs]
-            self.stock.append(stock_step(model, PairBatch(tuple(pairs)), trainer.beta))
+            with trainer.compute_loss_context_manager():
+                self.stock.append(stock_step(model, PairBatch(tuple(pairs)), trainer.beta))
 
 
 def stock_step(model: Any, batch: PairBatch, beta: float) -> WatchedStep:

@@ -1,0 +1,76 @@
+"""Whatever is trained, and however it is kept, the first steps of a run are TRL's on the same model."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.tiny_model import ENDED, make_rows, write_rows, write_tiny_model
+from helpers.training import make_run, of_kind, outcome, run
+from helpers.watched_trainer import difference, watch
+from orpo_studio.events import PathChosen
+
+RECIPE = {"max_steps": 2, "micro_batch": 2, "accumulation": 2, "max_grad_norm": 1e6, "learning_rate": 1e-2, "warmup": 0}
+# What 8-bit layers round depends on which values stand out in a batch, and so on the batch's shape.
+EXACT, SIXTEEN_BITS, EIGHT_BIT = (2e-6, 2e-5), (2e-3, 5e-2), (5e-2, 0.5)
+OPTIONS: dict[str, tuple[dict[str, Any], tuple[float, float]]] = {
+    "lora": ({}, EXACT),
+    "dora": ({"use_dora": True}, EXACT),
+    "rslora": ({"use_rslora": True}, EXACT),
+    "full": ({"adapter": "full", "learning_rate": 1e-3}, EXACT),
+    "checkpointing": ({"gradient_checkpointing": True}, EXACT),
+    "full, checkpointing": ({"adapter": "full", "learning_rate": 1e-3, "gradient_checkpointing": True}, EXACT),
+    "bf16": ({"precision": "bf16"}, SIXTEEN_BITS),
+    "full, bf16": ({"adapter": "full", "learning_rate": 1e-3, "precision": "bf16"}, SIXTEEN_BITS),
+    "nf4": ({"quantization": "nf4"}, EXACT),
+    "nf4, checkpointing, dora": ({"quantization": "nf4", "gradient_checkpointing": True, "use_dora": True}, EXACT),
+    "8-bit": ({"quantization": "8bit"}, EIGHT_BIT),
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose layers are wide enough to be quantized in blocks."""
+    return write_tiny_model(tmp_path_factory.mktemp("options") / "model", hidden=64)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_that_the_first_steps_are_trls(
+    tmp_path: Path, model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if "8-bit" in name or "nf4" in name:
+        pytest.importorskip("bitsandbytes")
+    options, (of_loss, of_gradients) = OPTIONS[name]
+    watching = watch(monkeypatch, compares=True)
+
+    events = run(make_run(tmp_path, model, pairs_file, recipe=RECIPE | options))
+
+    assert outcome(events) == "completed"
+    assert of_kind(events, PathChosen)[0].path == "packed"
+    assert len(watching.steps) == 2  # at the first, LoRA's A has no gradient yet: B is zero
+    for ours, stock in zip(watching.steps, watching.stock, strict=True):
+        assert ours.loss == pytest.approx(stock.loss, rel=of_loss)
+        assert difference(ours.gradients, stock.gradients) < of_gradients
+
+
+def test_that_answers_of_several_turns_are_trls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def turns(*texts: str) -> list[dict[str, str]]:
+        return [{"role": ("assistant", "user")[place % 2], "content": text} for place, text in enumerate(texts)]
+
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": row["prompt"]}],
+            "chosen": turns(row["chosen"], "why?", row["chosen"][::-1]),
+            "rejected": turns(row["rejected"], "why?", "no", "really?", row["rejected"]),
+        }
+        for row in make_rows(16)
+    ]
+    model = write_tiny_model(tmp_path / "model", chat_template=ENDED)
+    watching = watch(monkeypatch, compares=True)
+
+    events = run(make_run(tmp_path, model, write_rows(tmp_path / "pairs.jsonl", rows), recipe=RECIPE))
+
+    assert outcome(events) == "completed"
+    for ours, stock in zip(watching.steps, watching.stock, strict=True):
+        assert ours.loss == pytest.approx(stock.loss, rel=2e-6)
+        assert difference(ours.gradients, stock.gradients) < 2e-5
