@@ -167,3 +167,45 @@ def test_that_before_is_the_base_and_after_is_what_was_trained(
     assert (before.moment, after.moment) == ("before", "after")
     assert after.values["loss"] < before.values["loss"] - 0.5
     assert after.values["rewards/margins"] > before.values["rewards/margins"]
+
+
+def test_that_measuring_goes_on_in_smaller_batches_where_memory_is_short(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(tiny_model)
+    pairs = tokenize_pairs(some_pairs(9), loaded.tokenizer, loaded.template, max_length=128).pairs
+    expected = measure_pairs(loaded, pairs, batch=1)
+    decode = loaded.model.get_base_model().model.forward
+    sizes = []
+
+    def short(input_ids: torch.Tensor, **options: Any) -> Any:
+        sizes.append(len(input_ids))
+        if len(input_ids) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return decode(input_ids=input_ids, **options)
+
+    monkeypatch.setattr(loaded.model.get_base_model().model, "forward", short)
+
+    found = measure_pairs(loaded, pairs, batch=9)
+
+    assert sizes[2:5] == [18, 8, 4]  # after the shortest pair, measured both ways
+    assert summarize(found, 0.1) == pytest.approx(summarize(expected, 0.1), rel=1e-5)
+
+
+def test_that_a_model_with_logits_of_its_own_is_measured_by_them(tiny_model: Path) -> None:
+    loaded = load(tiny_model)
+    pairs = tokenize_pairs(some_pairs(4), loaded.tokenizer, loaded.template, max_length=128).pairs
+    plain = summarize(measure_pairs(loaded, pairs, batch=2), 0.1)
+    causal = loaded.model.get_base_model()
+    forward = causal.forward
+
+    def hotter(**options: Any) -> Any:
+        outputs = forward(**options)
+        outputs.logits = outputs.logits * 3
+        return outputs
+
+    causal.forward = hotter
+    found = summarize(measure_pairs(loaded, pairs, batch=2), 0.1)
+    causal.forward = forward
+
+    assert found["nll_loss"] > plain["nll_loss"] + 0.1

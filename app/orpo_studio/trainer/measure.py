@@ -3,11 +3,19 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from orpo_studio.trainer.load import Loaded
+from orpo_studio.trainer.problems import is_out_of_memory
 from orpo_studio.trainer.quiet import quiet
+from orpo_studio.trainer.scoring.batch import PairBatch
+from orpo_studio.trainer.scoring.first_batch import Tolerance
+from orpo_studio.trainer.scoring.layout import Layout, lay_out_padded
+from orpo_studio.trainer.scoring.odds_ratio import pair_logps
+from orpo_studio.trainer.scoring.parts import ModelParts, UnknownPartsError, find_parts
+from orpo_studio.trainer.scoring.token_logps import token_logps
 from orpo_studio.trainer.tokens import TokenizedPair
 
 _CERTAIN = -1e-12
@@ -55,14 +63,22 @@ def measure_pairs(
     batch: int,
     advance: Callable[[int], None] = lambda _done: None,
 ) -> list[PairMeasure]:
-    """Measure pairs with a model as it is; training is not disturbed. ``advance`` may raise to leave off."""
+    """Measure pairs with a model as it is; training is not disturbed. ``advance`` may raise to leave off.
+
+    At most ``batch`` pairs are computed together, and fewer where memory is short.
+    """
     order = sorted(range(len(pairs)), key=lambda index: pairs[index].longest)
     measures: dict[int, PairMeasure] = {}
     with quiet(loaded.model):
-        for start in range(0, len(order), batch):
-            advance(start)
-            chunk = order[start : start + batch]
-            measures.update(zip(chunk, _measure_batch(loaded, [pairs[index] for index in chunk]), strict=True))
+        parts = _parts_that_agree(loaded, pairs[order[0]]) if order else None
+        while len(measures) < len(order):
+            advance(len(measures))
+            chunk = order[len(measures) : len(measures) + batch]
+            found = _try_to_measure(loaded, parts, [pairs[index] for index in chunk])
+            if found is None:
+                batch = max(1, len(chunk) // 2)
+            else:
+                measures.update(zip(chunk, found, strict=True))
     advance(len(order))
     return [measures[index] for index in range(len(pairs))]
 
@@ -97,36 +113,54 @@ def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-def _measure_batch(loaded: Loaded, pairs: Sequence[TokenizedPair]) -> list[PairMeasure]:
-    rows = [pair.chosen for pair in pairs] + [pair.rejected for pair in pairs]
-    length = max(map(len, rows))
-    ids = torch.full((len(rows), length), int(loaded.tokenizer.pad_token_id or 0))
-    mask = torch.zeros_like(ids)
-    for index, row in enumerate(rows):
-        ids[index, : len(row)] = torch.tensor(row)
-        mask[index, : len(row)] = 1
-    ids, mask = ids.to(loaded.device), mask.to(loaded.device)
+def _try_to_measure(
+    loaded: Loaded, parts: ModelParts | None, pairs: Sequence[TokenizedPair]
+) -> list[PairMeasure] | None:
+    """Return the measures, or None where memory is not enough for so many pairs; for one pair that is an error."""
+    try:
+        return _measure_batch(loaded, parts, pairs)
+    except Exception as error:
+        if len(pairs) == 1 or not is_out_of_memory(error):
+            raise
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None
+
+
+def _measure_batch(loaded: Loaded, parts: ModelParts | None, pairs: Sequence[TokenizedPair]) -> list[PairMeasure]:
+    batch = PairBatch(tuple(pairs))
+    placed = lay_out_padded(batch, loaded.device, pad_id=int(loaded.tokenizer.pad_token_id or 0))
     with loaded.autocast():
-        logits = loaded.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-    logps = [_token_logps(logits[index, : len(row)], ids[index, : len(row)]) for index, row in enumerate(rows)]
+        logps = pair_logps(_scored_logps(loaded.model, parts, placed), placed.spans, answer_only=False)
+    rows = torch.stack([logps.nll, logps.chosen, logps.rejected], 1).tolist()
     return [
-        PairMeasure(
-            nll_sum=-float(chosen.sum()),
-            nll_tokens=len(chosen),
-            chosen_logp=float(chosen[max(pair.chosen_prompt - 1, 0) :].mean()),
-            rejected_logp=float(rejected[max(pair.rejected_prompt - 1, 0) :].mean()),
-        )
-        for pair, chosen, rejected in zip(pairs, logps[: len(pairs)], logps[len(pairs) :], strict=True)
+        PairMeasure(nll_sum=nll, nll_tokens=len(pair.chosen) - 1, chosen_logp=chosen, rejected_logp=rejected)
+        for pair, (nll, chosen, rejected) in zip(pairs, rows, strict=True)
     ]
 
 
-def _token_logps(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """Return the log-probability of each token but the first, in float64 on the CPU.
+def _scored_logps(model: Any, parts: ModelParts | None, placed: Layout) -> torch.Tensor:
+    """Return the log-probabilities of a batch's scored tokens, by the model's parts or by all of its logits."""
+    inputs = {"input_ids": placed.input_ids, "attention_mask": placed.attention_mask, "use_cache": False}
+    if parts is not None:
+        hidden = parts.decoder(**inputs)[0].flatten(0, 1)[placed.places]
+        return token_logps(hidden, parts.output_layer(), placed.targets)
+    scores = model(**inputs).logits.flatten(0, 1)[placed.places].float()
+    picked: torch.Tensor = scores.gather(1, placed.targets[:, None]).squeeze(1)
+    return picked - scores.logsumexp(1)
 
-    Args:
-        logits: (length, vocabulary), one row's.
-        ids: (length,).
+
+def _parts_that_agree(loaded: Loaded, shortest: TokenizedPair) -> ModelParts | None:
+    """Return the model's parts where scoring by them gives what its logits give, on the shortest pair; else None.
+
+    By the parts no tensor of all logits is made: otherwise a run that fits would run out of memory at its first
+    measurement. A model that does to its logits what is not known here is measured by the logits themselves.
     """
-    scores = logits[:-1].float()
-    picked = scores.gather(-1, ids[1:, None]).squeeze(-1)
-    return (picked - scores.logsumexp(-1)).double().cpu()
+    try:
+        parts = find_parts(loaded.model)
+    except UnknownPartsError:
+        return None
+    by_parts, by_logits = (_measure_batch(loaded, way, [shortest])[0] for way in (parts, None))
+    apart = abs(by_parts.chosen_logp - by_logits.chosen_logp) + abs(by_parts.rejected_logp - by_logits.rejected_logp)
+    tolerance = Tolerance.of(loaded.model, loaded.precision).figures
+    return parts if apart <= tolerance * (1 + abs(by_logits.chosen_logp) + abs(by_logits.rejected_logp)) else None
