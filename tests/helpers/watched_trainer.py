@@ -51,8 +51,10 @@ def stock_step(model: Any, batch: PairBatch, beta: float) -> WatchedStep:
     """Return what TRL makes of a batch with the model as it stands."""
     trl = stock_orpo(model, beta=beta)
     rows = DPODataCollatorWithPadding(pad_token_id=0, is_encoder_decoder=False)([trl_row(pair) for pair in batch.pairs])
-    chosen, rejected, _, _, nll, *_ = trl.concatenated_forward(model, rows)
+    chosen, rejected, _, _, nll, *router = trl.concatenated_forward(model, rows)
     loss = nll - trl.odds_ratio_loss(chosen, rejected)[0].mean()
+    if router:
+        loss = loss + trl.aux_loss_coef * router[0]
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     found = torch.autograd.grad(loss, list(trained.values()), allow_unused=True)
     gradients = {name: one for name, one in zip(trained, found, strict=True) if one is not None}
