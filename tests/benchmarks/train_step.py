@@ -10,7 +10,9 @@ and short answers; *short prompts* have under 40 and long answers. All are cut f
 
 Within a turn each contender computes the same micro-batch, each through a model of its own; figures are medians over
 the turns with their range, and ratios are taken within a turn. With --memory each also runs in a process of its own,
-and the growth of its peak resident memory above the loaded model is compared. Run it on an otherwise idle machine: it
+and the growth of its peak resident memory above the loaded model is compared. With --arithmetic the floating-point
+operations of the first micro-batch are counted as well: on a processor that computes at its full rate no step can be
+faster than stock's by more than their ratio and what stock spends besides. Run it on an otherwise idle machine: it
 needs minutes for a micro-batch of 1 and much longer for 8. The last line is JSON.
 """
 
@@ -29,6 +31,7 @@ from pathlib import Path
 
 import contenders
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from orpo_studio.data.conversion import convert
@@ -114,6 +117,8 @@ def _time(
                 times[name].append(time.perf_counter() - begun)
                 losses[name].append(loss)
     result = {"case": case.name, "bar": case.bar}
+    if options.arithmetic:
+        result["operations"] = {name: _operations(steps[name], rows[: case.micro_batch]) for name in names}
     for name in names:
         ratios = [theirs / own for theirs, own in zip(times[name], times["ours"], strict=True)]
         result[name] = {
@@ -122,6 +127,13 @@ def _time(
             "loss_apart": max(abs(a - b) for a, b in zip(losses[name], losses["ours"], strict=True)),
         }
     return result
+
+
+def _operations(step: contenders.Step, batch: list[TokenizedPair]) -> float:
+    """Return the floating-point operations of a step, in 10⁹."""
+    with FlopCounterMode(display=False) as counter:
+        step(batch)
+    return round(counter.get_total_flops() / 1e9, 1)
 
 
 def _memory(
@@ -219,6 +231,9 @@ def _line(case: Case, result: dict) -> str:
             median, low, high = result[name]["ours_is_faster_by"]
             parts.append(f"against {name} {median:.2f}x ({low:.2f}-{high:.2f})")
     parts.append(f"bar {case.bar}x")
+    if "operations" in result:
+        stock, own = result["operations"]["stock"], result["operations"]["ours"]
+        parts.append(f"stock needs {stock / own:.2f}x the operations")
     if "memory_mib" in result:
         grown = ", ".join(f"{name} {value:.0f}" for name, value in result["memory_mib"].items())
         parts.append(f"memory grows by MiB {grown}: {result['memory_ratio']:.2f} of stock's (bar {MEMORY_BAR})")
@@ -232,6 +247,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--only", action="append", help="a case, such as 'real small 1'; may be given again")
     parser.add_argument("--memory", action="store_true", help="compare peak memory as well")
+    parser.add_argument("--arithmetic", action="store_true", help="count floating-point operations as well")
     parser.add_argument("--nf4", action="store_true", help="4-bit base")
     parser.add_argument("--one", choices=list(contenders.CONTENDERS), help=argparse.SUPPRESS)
     options = parser.parse_args()
