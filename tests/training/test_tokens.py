@@ -10,7 +10,8 @@ from helpers.tiny_model import CHATML, ENDED, make_rows, write_tokenizer
 from helpers.trl_rows import trl_row
 from orpo_studio.data.pair import Pair
 from orpo_studio.models.chat_template import ChatTemplate
-from orpo_studio.trainer.tokens import NO_ROOM, TEMPLATE_REFUSED, TokenizedDataset, tokenize_pairs
+from orpo_studio.trainer.scoring import batch
+from orpo_studio.trainer.tokens import NO_ROOM, TEMPLATE_REFUSED, tokenize_pairs
 
 SYSTEM = {"role": "system", "content": "be brief"}
 
@@ -33,7 +34,7 @@ def test_that_ids_and_labels_are_those_of_trl(tmp_path: Path, max_length: int) -
     pairs = [pair(row["prompt"], row["chosen"], row["rejected"]) for row in make_rows(20)]
     pairs.append(pair([SYSTEM, *pairs[0].prompt], "certainly", "no"))
     kept = tokenize_pairs(pairs, tokenizer, template, max_length=max_length)
-    rows = TokenizedDataset(kept.pairs)
+    rows = [batch.trl_row(pair) for pair in kept.pairs]
 
     assert kept.set_aside[NO_ROOM] + len(rows) == 21
     for index, source in enumerate(kept.texts):

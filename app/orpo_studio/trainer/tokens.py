@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import TypeVar
 
-import torch
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from orpo_studio.data.pair import Pair
@@ -216,33 +215,3 @@ class PairTokenizer:
             if len(ids) <= _BLANK_LENGTH:
                 self._are_blank[ids] = known
         return known
-
-
-class TokenizedDataset(torch.utils.data.Dataset[dict[str, Any]]):
-    """Tokenized pairs as the rows that TRL's collator takes."""
-
-    def __init__(self, pairs: Sequence[TokenizedPair]) -> None:
-        self._pairs = pairs
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        pair = self._pairs[index]
-        return {
-            "source_row": pair.source_row,
-            **_side("chosen", pair.chosen, pair.chosen_prompt),
-            **_side("rejected", pair.rejected, pair.rejected_prompt),
-        }
-
-    def map(self, *_arguments: object, **_options: object) -> Self:
-        """Return the rows as they are: TRL asks to tokenize here, and that is done."""
-        return self
-
-
-def _side(name: str, ids: list[int], prompt: int) -> dict[str, list[int]]:
-    return {
-        f"{name}_input_ids": ids,
-        f"{name}_attention_mask": [1] * len(ids),
-        f"{name}_labels": [-100] * prompt + ids[prompt:],
-    }
