@@ -17,7 +17,6 @@ def tensors(*names_and_shapes: tuple[str, tuple[int, ...]], dtype: str = "BF16")
 
 def experts(names: tuple[str, ...], parent: str = "model.layers.0.mlp") -> list[Tensor]:
     shapes = {"down_proj": (4, 6), "w2": (4, 6)}
-    each = [(number, name) for number in range(3) for name in names]
     return tensors(
         Q,
         (f"{parent}.gate.weight", (3, 4)),
