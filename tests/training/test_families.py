@@ -89,9 +89,9 @@ def test_that_a_family_computes_what_trl_does(name: str, mode: str) -> None:
         ours = compute(model, rung, BATCH, lambda_=LAMBDA)
 
         assert proof.gradients is not None
-        assert abs(ours.loss - stock.loss) < 2e-6
-        assert (ours.figures - stock.figures).abs().max() < 3e-6
-        assert apart(ours, stock) < 3e-6
+        assert abs(ours.loss - stock.loss) < 5e-6
+        assert (ours.figures - stock.figures).abs().max() < 5e-6
+        assert apart(ours, stock) < 5e-6
         assert gradients_by_tensor(ours, stock) < 3e-5
         assert abs(ours.loss - truth.loss) <= BY_CHANCE * abs(stock.loss - truth.loss) + FIGURES_NOISE
         errors = [(computed.figures - truth.figures).abs().max() for computed in (ours, stock)]
