@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from helpers.training import losses, make_run, run
+from helpers.training import losses, make_run, of_kind, run
+from orpo_studio.events import PathChosen, Problem
 from orpo_studio.trainer.fused import FusedLayers, lora
 from orpo_studio.trainer.fused.norm import fused_norm, rms_norm
 from orpo_studio.trainer.fused.swiglu import fused_swiglu, swiglu
@@ -132,3 +133,33 @@ def test_that_a_run_with_fused_layers_gives_the_losses_of_one_without(
     plain = losses(run(make_run(tmp_path / "b", tiny_model, pairs_file)))
 
     assert fused == pytest.approx(plain, rel=1e-5)
+
+
+def test_that_fused_layers_that_compute_something_else_are_given_up_with_a_warning(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = losses(run(make_run(tmp_path / "a", tiny_model, pairs_file)))
+    forward = lora._forward
+    monkeypatch.setattr(lora, "_forward", lambda *arguments: forward(*arguments) * 1.01)
+
+    events = run(make_run(tmp_path / "b", tiny_model, pairs_file))
+
+    assert [problem.code for problem in of_kind(events, Problem)] == ["fused-refused"]
+    assert of_kind(events, PathChosen)[0].path == "packed"
+    assert losses(events) == pytest.approx(expected, rel=1e-5)
+
+
+def test_that_a_way_that_computes_something_else_is_left_with_a_warning(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orpo_studio.trainer.scoring import attention
+
+    expected = losses(run(make_run(tmp_path / "a", tiny_model, pairs_file)))
+    one = attention._one
+    monkeypatch.setattr(attention, "_one", lambda *arguments: one(*arguments) * 1.01)
+
+    events = run(make_run(tmp_path / "b", tiny_model, pairs_file))
+
+    assert [problem.code for problem in of_kind(events, Problem)] == ["fused-refused", "way-refused"]
+    assert of_kind(events, PathChosen)[0].path == "padded"
+    assert losses(events) == pytest.approx(expected, rel=1e-5)

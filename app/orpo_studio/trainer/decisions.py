@@ -27,6 +27,15 @@ class Decisions(Listener):
         reason = f"{_WAYS[choice.way]}, because {choice.reason}.{_proven(proof)}"
         self._context.say(PathChosen(path=choice.way.value, reason=reason))
 
+    def fused_refused(self, reason: str) -> None:
+        """Warn that layers are computed in more passes than usual."""
+        self._warn(
+            "fused-refused",
+            "Fused layers do not fit this model.",
+            f"On the first batch {reason}.",
+            "The run goes on without them, a little slower. Its result is not affected.",
+        )
+
     def way_refused(self, way: Way, reason: str) -> None:
         """Warn that a way did not stand the comparison with TRL."""
         self._warn(
@@ -43,8 +52,8 @@ class Decisions(Listener):
             "memory-short",
             f"Memory ran short; from here on {pairs} computed at a time.",
             f"{reason[:300]}. The step was computed again from its start: no pair was lost or counted twice.",
-            "The result stays the same, it only takes longer. A smaller micro-batch with more accumulation avoids "
-            "the search next time.",
+            "The result stays the same, it only takes longer (only the router's loss of a mixture of experts is then a "
+            "mean over the parts). A smaller micro-batch with more accumulation avoids the search next time.",
         )
 
     def saved(self, checkpoint: Checkpoint) -> None:

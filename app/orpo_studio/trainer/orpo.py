@@ -49,6 +49,9 @@ class Listener:
     def way_chosen(self, choice: Choice, proof: Proof | None) -> None:
         """Hear which way runs from the first step on, and how it was proven."""
 
+    def fused_refused(self, reason: str) -> None:
+        """Hear that the fused layers did not stand the proof, so that layers are computed as they came."""
+
     def way_refused(self, way: Way, reason: str) -> None:
         """Hear that a way did not stand the proof, so that the next one is tried."""
 
@@ -318,16 +321,19 @@ class StudioOrpoTrainer(ORPOTrainer):
             with self.compute_loss_context_manager():
                 return prove(self._scorer, inner, batch, tolerance, self.beta)
         except CannotPackError as refused:
-            reason = str(refused)
+            self._scorer.step_down(str(refused))
+            return None
         except NotProvenError as differs:
             reason = str(differs)
-            self._listener.way_refused(way, reason)
         except Exception as error:  # noqa: BLE001 - each architecture fails in its own way; the next rung answers all
             if is_out_of_memory(error):
                 return Proof(math.nan, None)  # too long to prove, not wrong
             reason = f"it fails: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+        if self._scorer.unfuse():  # what differs may be a fused layer, and the way may be right without
+            self._listener.fused_refused(reason)
+        else:
             self._listener.way_refused(way, reason)
-        self._scorer.step_down(reason)
+            self._scorer.step_down(reason)
         return None
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:

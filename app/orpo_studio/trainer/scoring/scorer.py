@@ -56,12 +56,14 @@ class Scorer:
             take_scored_batches(parts)
             self._causal, self._fused = parts.causal, FusedLayers(model)
 
+    def unfuse(self) -> bool:
+        """Compute layers as they came from now on. Returns whether any was fused."""
+        were_fused, self._fused = bool(self._fused), None
+        return were_fused
+
     def step_down(self, reason: str) -> None:
-        """Give up what did not stand the proof: first the fused layers, then the way."""
-        if self._fused:
-            self._fused = None
-        else:
-            self.choice = Choice(WAYS[WAYS.index(self.choice.way) + 1], reason)
+        """Take the next way down the ladder."""
+        self.choice = Choice(WAYS[WAYS.index(self.choice.way) + 1], reason)
 
     def lay_out(self, batch: PairBatch) -> Layout:
         """Lay a batch out for the way taken, packed or padded."""
