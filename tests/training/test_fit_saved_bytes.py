@@ -11,10 +11,11 @@ from helpers.families import VOCABULARY, write_family
 from helpers.live_bytes import LiveBytes
 from orpo_studio.config import RunSpec
 from orpo_studio.fit.activations import kept_by_block
-from orpo_studio.fit.rows import Batch
+from orpo_studio.fit.rows import Batch, Way
 from orpo_studio.fit.shape import read_shape
 from orpo_studio.models.card import inspect_model
 from orpo_studio.trainer.adapter import load_for_training
+from orpo_studio.trainer.fused import FusedLayers
 
 LENGTH = 192
 pytestmark = [
@@ -27,8 +28,8 @@ def settings(**recipe: Any) -> RunSpec:
     return RunSpec.model_validate({"recipe": {"lora_rank": 4, "precision": "fp32", **recipe}})
 
 
-def alive_after_forward(folder: Path, spec: RunSpec) -> int:
-    """Return the bytes alive after a forward pass of two padded rows."""
+def alive_after_forward(folder: Path, spec: RunSpec, way: Way) -> int:
+    """Return the bytes alive after a forward pass of two padded rows; stock computes without the fused layers."""
     loaded = load_for_training(spec, inspect_model(folder))
     model = loaded.model.train()
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -37,26 +38,27 @@ def alive_after_forward(folder: Path, spec: RunSpec) -> int:
     ids = torch.randint(0, VOCABULARY, (2, LENGTH))
     mask = torch.ones_like(ids)
     mask[1, LENGTH // 2 :] = 0
+    layers = contextlib.nullcontext if way == "stock" else FusedLayers(model).in_place
     for _ in range(2):  # bitsandbytes prepares its 8-bit weights in the first pass
         alive = LiveBytes(model)
-        with alive, loaded.autocast(), contextlib.ExitStack():
+        with alive, layers(), loaded.autocast():
             hidden = base.base_model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
         kept = alive.now
         del hidden
     return kept
 
 
-def of_one_block(tmp_path: Path, family: str, **recipe: Any) -> tuple[float, float]:
+def of_one_block(tmp_path: Path, family: str, way: Way = "padded", **recipe: Any) -> tuple[float, float]:
     """Return what one block keeps: as counted, two blocks against three, and by the formula."""
     spec = settings(**recipe)
     counts = [
-        alive_after_forward(write_family(tmp_path / f"{family}-{blocks}", family, blocks=blocks), spec)
+        alive_after_forward(write_family(tmp_path / f"{family}-{blocks}", family, blocks=blocks), spec, way)
         for blocks in (2, 3)
     ]
     shape = read_shape(inspect_model(tmp_path / f"{family}-2"))
     fed = 2 * LENGTH
     batch = Batch(fed, fed, fed, fed * LENGTH, rows=2, length=LENGTH)
-    kept = kept_by_block(shape.blocks[0], shape, spec.recipe, batch, on_gpu=False, packed=False)
+    kept = kept_by_block(shape.blocks[0], shape, spec.recipe, batch, on_gpu=False, way=way)
     return counts[1] - counts[0], kept.checkpointed if spec.recipe.gradient_checkpointing else kept.saved
 
 
@@ -66,7 +68,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     "attention alone": {"precision": "bf16", "lora_targets": ["q_proj", "v_proj"]},
     "dora": {"use_dora": True},
     "dora bf16": {"use_dora": True, "precision": "bf16"},
+    "dora nf4 bf16": {"use_dora": True, "quantization": "nf4", "precision": "bf16"},
     "dropout": {"lora_dropout": 0.1},
+    "dropout bf16": {"lora_dropout": 0.1, "precision": "bf16"},
+    "dropout nf4 bf16": {"lora_dropout": 0.1, "quantization": "nf4", "precision": "bf16"},
     "full": {"adapter": "full"},
     "nf4": {"quantization": "nf4"},
     "nf4 bf16": {"quantization": "nf4", "precision": "bf16"},
@@ -81,6 +86,12 @@ RECIPES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_that_a_llama_block_keeps_what_the_formula_says(recipe: dict[str, Any], tmp_path: Path) -> None:
     counted, said = of_one_block(tmp_path, "llama", **recipe)
+    assert said == pytest.approx(counted, rel=0.1)
+
+
+@pytest.mark.parametrize("recipe", ["lora", "lora bf16", "dropout bf16", "full", "nf4 bf16"])
+def test_that_a_block_computed_as_stock_keeps_what_the_formula_says(recipe: str, tmp_path: Path) -> None:
+    counted, said = of_one_block(tmp_path, "llama", "stock", **RECIPES[recipe])
     assert said == pytest.approx(counted, rel=0.1)
 
 

@@ -1,29 +1,43 @@
 """What a transformer block keeps for the backward pass, in bytes.
 
-Derived from what autograd saves. A count of live storages on a CPU agrees within 1 % for blocks of Llama, Mistral,
-Gemma, Qwen 3, Granite, OLMo 2, GPT-2, GPT-NeoX and StarCoder 2 with LoRA and in full float32 fine-tuning, and within
-10 % for Phi, Phi-3, OLMo and Cohere, for mixtures of experts, for Gemma 2, and for the peak of whole training steps of
-a Llama (``tests/training/test_fit_saved_bytes.py`` and ``test_fit_step_peak.py``). What holds on a card alone is
-arithmetic: it was not measured there.
+Derived from what autograd saves with the fused layers of ``trainer/fused`` in place, as packed and padded training has
+them; the stock way computes with the layers of transformers and PEFT, and where these keep another amount, it is named
+as unfused. A count of live storages on a CPU agrees within 1 % for blocks of Llama, Mistral, Gemma, Qwen 3, Granite,
+OLMo, OLMo 2, GPT-2, GPT-NeoX and StarCoder 2 with LoRA and in full float32 fine-tuning, and within 10 % for Phi, Phi-3
+and Cohere, for mixtures of experts, for Gemma 2, and for the peak of whole training steps of a Llama
+(``tests/training/test_fit_saved_bytes.py`` and ``test_fit_step_peak.py``). What holds on a card alone is arithmetic: it
+was not measured there.
 
 With c the bytes of the computation's format (2 or 4), s those of the hidden state between blocks and i those of a
 linear layer's output, per token of a block with hidden width d, query width q, key width k, MLP width f:
 
 =================  ====================================================================================================
-RMSNorm            4·d, its input in float32; trained: + s·d, the normalized input
+RMSNorm            4·d, its input in float32; trained: nothing else, but unfused + s·d, the normalized input
 LayerNorm          4·d, its input (on a CPU under autocast: s·d)
-norm of q and k    4·(q + k); trained: + i·(q + k)
+norm of q and k    4·(q + k); trained: unfused, or under autocast, + i·(q + k)
 attention          c·(q + q + 2·k): query, key, value behind the rotation, and its output; 4 a head for the softmax
-– fused q, k, v    + c·(q + k): the one output that the value is a view of stays whole, beside the rotated query and key
+– padded           key and value once for each query head, and the mask
+– packed           on a card in 16 bits as above, with a prompt's keys twice. Else + c·q for prompt and chosen side,
+                   whose queries are joined, and c·q for the joined output, where the layer behind reads it; float32 on
+                   a card: key and value once for each query head
+– fused q, k, v    padded: + c·(q + k), the one output that the value is a view of stays whole, beside the rotated query
+                   and key; packed: + 2·c·k where nothing is rotated, for the query's sake
 – capped scores    heads · keys · (c + 4 + c): no fused kernel, so tanh, softmax and its rounded form stay
 gated MLP          i·(a + 2)·f: gate before and behind its activation (a tensors), and the way up
+– SwiGLU           i·2·f: gate and way up; silu(gate) is made again. Only where the gate is a layer of its own
 plain MLP          i·a·f
-inputs             of each layer that is trained or has an adapter: c·(its inputs). In float32 layers that read the same
-                   tensor share it. Under autocast each makes a copy of its own, in which PEFT's detour by float32 ends.
-adapter            c·r a layer; DoRA: + 2·c·(its outputs); dropout: a mask, 1 byte (CPU: 4) an input, and own inputs
+inputs             of each layer that is trained or has an adapter: c·(its inputs). Where the hidden state is in the
+                   computation's format (s = c), layers that read the same tensor share it, and attention's output is
+                   kept already. Under autocast else each makes a copy of its own, of attention's output only with
+                   dropout. DoRA and unfused LoRA copy everything under autocast, as PEFT makes a detour by float32.
+adapter            c·r a layer; DoRA: + (c + i)·(its outputs); dropout: own inputs, and a mask, 1 byte an input; on a
+                   CPU the bytes of the number that it masks (DoRA, unfused: 4)
 8-bit base         the inputs of all layers, kept by bitsandbytes outside autograd: checkpointing does not free them
 experts            n a token, not reached by autocast: n·s·(3·f + d); trained or with an adapter: + n·s·(d + f) + s·d
 =================  ====================================================================================================
+
+On a card, norms go through torch's ``rms_norm``. Its kernel there is said to keep its input as it comes (s·d), so that
+the table's 4·d, and s·d where it is trained, are rather too much; they stay until they are counted on one.
 
 s, i are c without quantization; full fine-tuning under autocast: s = 4; nf4 under autocast: s = i = 4, since PEFT keeps
 norms and embeddings in float32 then and bitsandbytes answers in the format it was asked in; 8-bit: s = 4.
@@ -34,9 +48,12 @@ An adapter on stacked experts adds to their weights before it multiplies: the su
 from dataclasses import dataclass
 
 from orpo_studio.config.sections import RecipeSection
-from orpo_studio.fit.rows import Batch
+from orpo_studio.fit.rows import Batch, Way
 from orpo_studio.fit.shape import BlockShape, ModelShape
 from orpo_studio.models.linear_layers import LinearLayer
+
+_VARLEN_HEAD = 256
+"""Widest head of the kernel that packed attention takes on a card in 16 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +106,14 @@ class Kept:
 
 
 def kept_by_block(
-    block: BlockShape, shape: ModelShape, recipe: RecipeSection, batch: Batch, *, on_gpu: bool, packed: bool
+    block: BlockShape, shape: ModelShape, recipe: RecipeSection, batch: Batch, *, on_gpu: bool, way: Way
 ) -> Kept:
     """Return what a block keeps of a micro-batch."""
-    made = _Block(block, shape, recipe, computation(recipe, on_gpu=on_gpu))
+    made = _Block(block, shape, recipe, computation(recipe, on_gpu=on_gpu), fused=way != "stock")
     stuck = batch.fed * made.stuck_inputs()
     saved = (
         batch.fed * (made.norms() + made.mlp() + made.experts() + made.inputs() + made.adapters())
-        + made.attention(batch, packed=packed)
+        + made.attention(batch, packed=way == "packed")
         + made.merged_experts()
         + batch.fed * made.loose_inputs()
     )
@@ -106,8 +123,10 @@ def kept_by_block(
 class _Block:
     """One block under one recipe; what is said per token is in bytes."""
 
-    def __init__(self, block: BlockShape, shape: ModelShape, recipe: RecipeSection, formats: Computation) -> None:
-        self.block, self.shape, self.recipe, self.formats = block, shape, recipe, formats
+    def __init__(
+        self, block: BlockShape, shape: ModelShape, recipe: RecipeSection, formats: Computation, *, fused: bool
+    ) -> None:
+        self.block, self.shape, self.recipe, self.formats, self.fused = block, shape, recipe, formats, fused
         self.full = recipe.adapter == "full"
         self.eight_bit = not self.full and recipe.quantization == "8bit"
 
@@ -116,30 +135,42 @@ class _Block:
         one = 4.0 * hidden + 4
         if not self.shape.rms_norm and not formats.on_gpu:
             one = formats.stream * (hidden + 2.0)
-        elif self.full and self.shape.rms_norm:
+        elif self.full and self.shape.rms_norm and not self._is_fused_norm(formats.stream):
             one += formats.stream * hidden
-        both = (4 + (formats.inner if self.full else 0)) * (block.query + block.key) if block.query_norm else 0
+        inner = 0 if not self.full or self._is_fused_norm(formats.inner) else formats.inner
+        both = (4 + inner) * (block.query + block.key) if block.query_norm else 0
         return block.norms * one + both
+
+    def _is_fused_norm(self, read: int) -> bool:
+        """Tell whether a norm with float32 weights, of numbers of so many bytes, takes the pass that keeps no more."""
+        return self.fused and self.shape.plain_norm and read == 4 and not self.formats.on_gpu
 
     def attention(self, batch: Batch, *, packed: bool) -> float:
         """Return the bytes of a whole micro-batch: keys are not counted per fed token."""
-        block, compute = self.block, self.formats.compute
+        block, formats = self.block, self.formats
+        compute = formats.compute
         if block.softcap:
-            scores = block.heads * batch.looks * (compute + 4 + (compute if self.formats.mixed else 0))
+            scores = block.heads * batch.looks * (compute + 4 + (compute if formats.mixed else 0))
             return scores + batch.fed * compute * (2 * block.query + 2 * block.key)
         queries = batch.fed * (2.0 * compute * block.query + 4 * block.heads)
-        if block.fused and not self._makes_copies():
-            queries += batch.fed * compute * ((block.query + block.key) if block.rotary else 0)
-        if packed and self.formats.on_gpu and self.formats.mixed:
+        if packed and formats.on_gpu and formats.mixed and block.query <= _VARLEN_HEAD * block.heads:
             return queries + batch.keys * compute * 2 * block.key
         if packed:
-            # no kernel for it: keys and values are written out for each query head, once more behind each prompt, and
-            # the pieces are joined
-            joined = batch.fed * compute * block.query
-            return queries + joined + (batch.fed + batch.behind) * compute * 2 * block.query
+            # pieces are joined: a prompt's queries with the chosen side's, its keys and values with either side's,
+            # and in the end what was attended; a card writes keys and values out for each query head
+            joined = batch.first + (batch.fed if self._reads_attended() else 0)
+            width = block.query if formats.on_gpu else block.key
+            views = 0 if block.rotary or not block.fused else batch.fed * 2 * block.key
+            return queries + compute * (joined * block.query + batch.keys * 2 * width + views)
+        if block.fused and not self._makes_copies():
+            queries += batch.fed * compute * ((block.query + block.key) if block.rotary else 0)
         # padding needs a mask, and a masked kernel keys for each query head
         mask = batch.rows * batch.length**2 * compute
         return queries + mask + batch.keys * compute * 2 * block.query
+
+    def _reads_attended(self) -> bool:
+        """Tell whether the layer behind attention keeps what it reads."""
+        return self.eight_bit or any(map(self._is_read, self.block.of("out")))
 
     def _makes_copies(self) -> bool:
         """Tell whether query, key and value are cast before attention, so that what they were views of goes."""
@@ -148,6 +179,8 @@ class _Block:
     def mlp(self) -> float:
         block, kept = self.block, self.shape.kept_by_activation
         width = block.shared_inner if block.experts_used else block.inner
+        if block.swiglu and self.fused:
+            return self.formats.inner * 2 * width
         return self.formats.inner * (kept + 2 if block.gated else kept) * width
 
     def experts(self) -> float:
@@ -175,8 +208,14 @@ class _Block:
             shared = sum(self.shape.hidden for layers in read if any(map(self._is_read, layers)))
             return compute * (shared + sum(layer.inputs for layer in self.block.of("down") if self._is_read(layer)))
         own = [layer for layer in self.block.layers if layer.matrices == 1 and self._is_read(layer)]
-        # what attention gives is in the right format already, except behind PEFT's detour
-        return compute * sum(layer.inputs for layer in own if not (self.full and layer.role == "out"))
+        return compute * sum(layer.inputs for layer in own if not self._is_kept_already(layer))
+
+    def _is_kept_already(self, layer: LinearLayer) -> bool:
+        """Tell whether a layer that makes a copy of what it reads need not: attention keeps it so, or bitsandbytes."""
+        if not self.full and not (self._is_fused_lora() and self.recipe.lora_dropout == 0):
+            return False
+        down = layer.role == "down" and self.eight_bit and self.formats.inner == self.formats.compute
+        return layer.role == "out" or down
 
     def adapters(self) -> float:
         recipe, compute = self.recipe, self.formats.compute
@@ -186,10 +225,18 @@ class _Block:
         modules = [layer for layer in adapted if layer.matrices == 1]
         per_token = compute * recipe.lora_rank * len(modules)
         if recipe.use_dora:
-            per_token += 2 * compute * sum(layer.outputs for layer in modules)
+            per_token += (compute + self.formats.inner) * sum(layer.outputs for layer in modules)
         if recipe.lora_dropout > 0:
-            per_token += (1 if self.formats.on_gpu else 4) * sum(layer.inputs for layer in modules)
+            per_token += sum(self._mask(layer) * layer.inputs for layer in modules)
         return per_token
+
+    def _mask(self, layer: LinearLayer) -> int:
+        """Return the bytes of dropout's mask for each number that a layer reads."""
+        if self.formats.on_gpu:
+            return 1
+        if not self._is_fused_lora():
+            return 4
+        return {"out": self.formats.compute, "down": self.formats.inner}.get(layer.role, self.formats.stream)
 
     def stuck_inputs(self) -> float:
         """Return what bitsandbytes' 8-bit layers hold of their inputs, whether they are computed again or not."""
@@ -227,7 +274,12 @@ class _Block:
         return (4 + self.formats.compute) * layer.inputs**2 + 12.0 * layer.weights
 
     def _shares_inputs(self) -> bool:
-        return not self.formats.mixed and (self.full or self.recipe.lora_dropout == 0)
+        if not self.formats.mixed:
+            return self.full or self.recipe.lora_dropout == 0
+        return self._is_fused_lora() and self.recipe.lora_dropout == 0 and self.formats.stream == self.formats.compute
+
+    def _is_fused_lora(self) -> bool:
+        return self.fused and not self.full and not self.recipe.use_dora
 
     def _is_read(self, layer: LinearLayer) -> bool:
         return self.full or self._has_adapter(layer)

@@ -13,7 +13,8 @@ optimizer      gradients 4 bytes a trained parameter; AdamW 8, RMSprop 4. 8-bit 
                the step of AdamW and RMSprop takes 4 more, when the activations are gone.
 activations    see ``activations``; with gradient checkpointing the blocks' inputs and one block at a time
 head           packed and padded: 1.1 chunks of float32 logits, 1.6 under autocast (one takes 64 MiB on a CPU, 256 MiB
-               on a card), and scored tokens · d kept; stock: 4.5 · tokens · vocabulary · 4
+               on a card), its gradient once more where it is trained, and scored tokens · d kept;
+               stock: 4.5 · tokens · vocabulary · 4
 reserve        context of the driver and fragmentation, from 0.5 to 2 GiB on a card; Python with torch, and what the
                system's allocator holds back, from 0.75 to 1.5 GiB in main memory
 =============  ========================================================================================================
@@ -199,7 +200,7 @@ def _activations(case: Case, batch: Batch, passing: float) -> float | None:
         return None
     formats = computation(recipe, on_gpu=case.on_gpu)
     kept = [
-        (block.count, kept_by_block(block, shape, recipe, batch, on_gpu=case.on_gpu, packed=case.way == "packed"))
+        (block.count, kept_by_block(block, shape, recipe, batch, on_gpu=case.on_gpu, way=case.way))
         for block in shape.blocks
     ]
     around = batch.fed * 2.0 * formats.stream * shape.hidden  # the embeddings and the last norm
@@ -220,7 +221,7 @@ def _head(case: Case, batch: Batch) -> tuple[float, float]:
     full = case.recipe.adapter == "full"
     # a head that is kept in float32 is copied to be computed with
     copy = 2.0 * shape.head if formats.mixed and (full or case.recipe.quantization != "none") else 0.0
-    if full and formats.mixed:
+    if full:
         copy += 4.0 * shape.head  # its gradient, summed up before it takes its place
     if case.way == "stock":
         passing = _STOCK_COPIES * 4 * batch.scored * shape.vocabulary + copy

@@ -53,7 +53,7 @@ class Batch:
         fed: tokens that go through the blocks, padding included.
         scored: tokens that the loss looks at.
         keys: keys that attention sees; packed, a prompt's count twice.
-        behind: those of them that the rejected sides see; 0 when padded.
+        first: those of them that prompts and chosen sides see; 0 when padded.
         looks: queries × keys, summed over the sequences.
         rows: rows of the tensor; 0 when packed.
         length: length of a row; 0 when packed.
@@ -63,7 +63,7 @@ class Batch:
     scored: int
     keys: int
     looks: int
-    behind: int = 0
+    first: int = 0
     rows: int = 0
     length: int = 0
 
@@ -84,7 +84,7 @@ def heaviest_batch(pairs: int, max_length: int, way: Way, lengths: PairLengths |
     scored = _most(first + rejected, pairs)
     if way == "packed":
         looks = _most(first * first + rejected * second, pairs)
-        return Batch(scored, scored, _most(first + second, pairs), looks, behind=_most(second, pairs))
+        return Batch(scored, scored, _most(first + second, pairs), looks, first=_most(first, pairs))
     longest = int(np.maximum(first, second).max(initial=0))
     return _padded_batch(min(pairs, len(first)), longest, way, scored)
 
@@ -92,7 +92,7 @@ def heaviest_batch(pairs: int, max_length: int, way: Way, lengths: PairLengths |
 def _full_batch(pairs: int, length: int, way: Way) -> Batch:
     tokens = 2 * pairs * length
     if way == "packed":
-        return Batch(tokens, tokens, keys=tokens, looks=tokens * length, behind=tokens // 2)
+        return Batch(tokens, tokens, keys=tokens, looks=tokens * length, first=tokens // 2)
     return _padded_batch(pairs, length, way, tokens)
 
 

@@ -12,6 +12,8 @@ from orpo_studio.models.weights import Tensor, read_headers, weight_files
 _BLOCK = re.compile(r"\.?(?:layers|h)\.(\d+)\.")
 _LAYER_NORM = frozenset({"gpt2", "gpt_neox", "phi", "opt", "bloom", "falcon", "starcoder2", "stablelm", "olmo"})
 """Families with ``nn.LayerNorm``; all others have an RMSNorm, computed in float32 step by step."""
+_OTHER_NORM = frozenset({"gemma", "gemma2", "gemma3", "gemma3_text", "vaultgemma", "qwen3_next", "cohere", "cohere2"})
+"""Families whose norm is neither: it multiplies by 1 + w, or is a LayerNorm of their own in float32."""
 _KEPT_BY_ACTIVATION = {"gelu_new": 4, "gelu_fast": 4, "gelu_accurate": 4, "quick_gelu": 2}
 """Tensors of the MLP's width that an activation keeps; those computed by one kernel keep their input alone."""
 _OWN_ATTENTION = frozenset({"falcon", "bloom", "opt"})
@@ -34,6 +36,7 @@ class BlockShape:
         query_norm: query and key are normalized as well.
         softcap: attention scores are capped, which is computed without a fused kernel.
         gated: the MLP has a gate beside the way up.
+        swiglu: the gate is a layer of its own and its activation SiLU, as training fuses it.
         inner: width of the MLP, of one expert in a mixture.
         experts_used: experts that each token goes through; 0 for a dense MLP.
         shared_inner: width of the expert that every token goes through, beside the others.
@@ -50,6 +53,7 @@ class BlockShape:
     query_norm: bool
     softcap: bool
     gated: bool
+    swiglu: bool
     inner: int
     experts_used: int
     shared_inner: int
@@ -75,6 +79,7 @@ class ModelShape:
         hidden: width of a hidden state; 0 where it is not known.
         head_is_tied: the output head is the input embedding.
         rms_norm: the norms are RMSNorms.
+        plain_norm: they are so by the usual formula, as training fuses it.
         kept_by_activation: tensors of the MLP's width that its activation function keeps.
         layers: every linear layer of the blocks; empty where the architecture is not known here.
         blocks: the kinds of block; empty where what a block keeps is not known.
@@ -87,6 +92,7 @@ class ModelShape:
     hidden: int
     head_is_tied: bool
     rms_norm: bool
+    plain_norm: bool
     kept_by_activation: int
     layers: tuple[LinearLayer, ...]
     blocks: tuple[BlockShape, ...]
@@ -125,6 +131,7 @@ def model_shape(card: ModelCard, config: Mapping[str, object], tensors: Sequence
         head_is_tied=config.get("tie_word_embeddings") is True
         or not any(name.endswith(("lm_head.weight", "embed_out.weight")) for name in names),
         rms_norm=card.model_type not in _LAYER_NORM,
+        plain_norm=card.model_type not in _LAYER_NORM | _OTHER_NORM,
         kept_by_activation=_KEPT_BY_ACTIVATION.get(_activation(config, card.model_type), 1),
         layers=layers,
         blocks=_blocks(card, config, tensors, layers) if card.hidden_size else (),
@@ -176,6 +183,7 @@ def _block(
     inner = max(layer.inputs for layer in roles["down"] if ".shared_expert" not in layer.name)
     has_experts = any(layer.matrices > 1 for layer in layers)
     used = first_count(config.get("num_experts_per_tok"), config.get("moe_k"), config.get("num_experts_per_token"))
+    ways_up = {_last(layer.name) for layer in roles["up"]}
     return BlockShape(
         count=1,
         layers=tuple(layers),
@@ -188,7 +196,8 @@ def _block(
         rotary=card.model_type not in {"gpt2", "opt", "bloom"},
         query_norm=any("q_norm" in name for name in norms),
         softcap=isinstance(config.get("attn_logit_softcapping"), (int, float)),
-        gated=any(_last(layer.name) in {"gate_proj", "gate_up_proj"} for layer in roles["up"]),
+        gated=bool(ways_up & {"gate_proj", "gate_up_proj"}),
+        swiglu="gate_proj" in ways_up and _activation(config, card.model_type) in {"silu", "swish"},
         inner=inner,
         experts_used=(used or 1) if has_experts else 0,
         shared_inner=max(shared, default=0) if has_experts else 0,
