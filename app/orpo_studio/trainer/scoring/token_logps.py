@@ -81,8 +81,10 @@ class _TokenLogps(torch.autograd.Function):
         logps = torch.empty(tokens, dtype=_wide(hidden.dtype), device=hidden.device)
         normalizers = torch.empty_like(logps)
         derivative = torch.empty_like(hidden) if derives_now else None
-        for part in _chunks(tokens, vocabulary, hidden.device.type):
-            logits = _logits(hidden[part], weight, bias, scale, softcap)
+        parts = _chunks(tokens, vocabulary, hidden.device.type)
+        room = _room(hidden, weight, parts)
+        for part in parts:
+            logits = _logits(hidden[part], weight, bias, scale, softcap, room)
             wanted = targets[part, None]
             picked = logits.gather(1, wanted)
             top = logits.amax(1, keepdim=True)
@@ -128,8 +130,10 @@ def _trained_backward(ctx: Any, gradient: torch.Tensor) -> Any:
     of_hidden = torch.empty_like(hidden) if wants_hidden else None
     of_weight = torch.zeros(weight.shape, dtype=_wide(weight.dtype), device=weight.device) if wants_weight else None
     of_bias = torch.zeros(len(weight), dtype=_wide(weight.dtype), device=weight.device) if wants_bias else None
-    for part in _chunks(len(hidden), len(weight), hidden.device.type):
-        logits = _logits(hidden[part], weight, bias, ctx.scale, ctx.softcap)
+    parts = _chunks(len(hidden), len(weight), hidden.device.type)
+    room = _room(hidden, weight, parts)
+    for part in parts:
+        logits = _logits(hidden[part], weight, bias, ctx.scale, ctx.softcap, room)
         slopes = _slope(logits, ctx.scale, ctx.softcap)
         # −softmax, plus one at the target, times how much each token counts
         of_logits = logits.sub_(normalizers[part, None]).exp_().neg_()
@@ -159,10 +163,23 @@ def _chunks(tokens: int, vocabulary: int, device: str) -> list[slice]:
     return [slice(start, min(start + size, tokens)) for start in range(0, tokens, size)]
 
 
-def _logits(
-    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, scale: float, softcap: float | None
+def _room(hidden: torch.Tensor, weight: torch.Tensor, parts: list[slice]) -> torch.Tensor:
+    """Return memory for the logits of the largest chunk: making it anew for each costs the system's page faults."""
+    return hidden.new_empty(max((part.stop - part.start for part in parts), default=0), len(weight))
+
+
+def _logits(  # noqa: PLR0917 - what `OutputLayer` holds, and the two tensors
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    scale: float,
+    softcap: float | None,
+    room: torch.Tensor,
 ) -> torch.Tensor:
-    logits = torch.nn.functional.linear(hidden, weight, bias).to(_wide(hidden.dtype))
+    """Return the logits of some tokens, in ``room`` where no wider type is needed."""
+    place = room[: len(hidden)]
+    product = torch.mm(hidden, weight.T, out=place) if bias is None else torch.addmm(bias, hidden, weight.T, out=place)
+    logits = product.to(_wide(hidden.dtype))
     if scale != 1.0:
         logits.mul_(scale)
     if softcap is not None:
