@@ -323,7 +323,7 @@ def _recognize(source: Path, sample: list[NumberedRow]) -> Recognition:
 def _to_pair(recognition: Recognition, number: int, row: Mapping[str, object] | Unreadable) -> Pair:
     if isinstance(row, Unreadable):
         raise RowProblem(Reason.UNREADABLE, row.words)
-    return recognition.convert(row, number)
+    return recognition.convert(row, number)[0]
 
 
 def _excerpt(row: Mapping[str, object] | Unreadable) -> str:

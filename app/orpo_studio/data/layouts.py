@@ -4,15 +4,17 @@ A layout is an entry of `LAYOUTS`; the first whose ``recognize`` finds its evide
 the rows is taken. What a recognized layout does with a row is a function from the row's cells to a pair.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping as Cells
 from dataclasses import dataclass
 from typing import Protocol
 
+from orpo_studio.data.mapping import Mapping
 from orpo_studio.data.messages import assemble, looks_like_message
-from orpo_studio.data.pair import Pair
+from orpo_studio.data.pair import Pair, Single
 from orpo_studio.data.problem import DataProblem, Reason, RowProblem
 
-Row = Mapping[str, object]
+Row = Cells[str, object]
 
 PROMPT_COLUMNS = ("prompt", "instruction", "question", "input", "query", "history")
 CHOSEN_COLUMNS = ("chosen", "chosen_response", "accepted", "preferred", "preferred_output", "response")
@@ -28,12 +30,17 @@ class Recognition:
     Attributes:
         layout: its name.
         evidence: what was seen, in words for the person.
-        convert: from a row and its number to a pair; raises `RowProblem`.
+        convert: from a row and its number to its pairs, at least one; raises `RowProblem`.
+        single: from a row and its number to one answer, where rows are single answers that are joined by prompt;
+            ``convert`` is then not used. None in all other layouts.
+        alternatives: names of the other layouts that would fit too.
     """
 
     layout: str
     evidence: str
-    convert: Callable[[Row, int], Pair]
+    convert: Callable[[Row, int], list[Pair]]
+    single: Callable[[Row, int], Single] | None = None
+    alternatives: tuple[str, ...] = ()
 
 
 class Layout(Protocol):
@@ -56,15 +63,16 @@ class _Columns:
     rejected: str
     system: str | None
 
-    def convert(self, row: Row, number: int) -> Pair:
+    def convert(self, row: Row, number: int) -> list[Pair]:
         _require(row, *(column for column in (self.prompt, self.chosen, self.rejected) if column))
-        return assemble(
+        pair = assemble(
             row[self.prompt] if self.prompt else None,
             row[self.chosen],
             row[self.rejected],
             system=row.get(self.system) if self.system else None,
             row=number,
         )
+        return [pair]
 
 
 def _require(row: Row, *columns: str) -> None:
@@ -133,7 +141,7 @@ class AlpacaRanking:
             return None
         parts = _Columns(instruction, *answers, _find(columns, SYSTEM_COLUMNS))
 
-        def convert(row: Row, number: int) -> Pair:
+        def convert(row: Row, number: int) -> list[Pair]:
             _require(row, instruction)
             return parts.convert({**row, instruction: _joined(row[instruction], row.get(extra))}, number)
 
@@ -216,8 +224,15 @@ LAYOUTS: tuple[Layout, ...] = (
 """In the order in which they are tried: the more particular first."""
 
 
-def recognize(sample: Sequence[Row]) -> Recognition:
+_NO_MAPPING = Mapping()
+
+
+def recognize(sample: Sequence[Row], mapping: Mapping = _NO_MAPPING) -> Recognition:  # noqa: ARG001
     """Return the layout of the data that the sample is taken from.
+
+    Args:
+        sample: some rows.
+        mapping: what the person says about the columns and roles.
 
     Raises:
         DataProblem: no layout fits, with the columns found and those needed.

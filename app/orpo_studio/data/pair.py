@@ -31,6 +31,23 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Single:
+    """One answer that somebody called good or bad; a good and a bad one with the same prompt make a pair.
+
+    Attributes:
+        prompt: the conversation so far; ends with the user's (or a tool's) turn.
+        answer: begins and ends with the assistant's turn.
+        good: whether it was called good.
+        source_row: where it stood in the source, counted from 1 (JSONL: the line).
+    """
+
+    prompt: list[Message]
+    answer: list[Message]
+    good: bool
+    source_row: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetAside:
     """A row that was not converted.
 

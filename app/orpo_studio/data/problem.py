@@ -32,6 +32,10 @@ class Reason(StrEnum):
     SAME_ANSWERS = "same-answers"
     ROLES = "roles"
     PROMPT_MISMATCH = "prompt-mismatch"
+    TIE = "tie"
+    TOO_CLOSE = "too-close"
+    NO_PREFERENCE = "no-preference"
+    NO_PARTNER = "no-partner"
     HELD_OUT_OVERLAP = "held-out-overlap"
 
 
@@ -45,6 +49,10 @@ REASON_TITLES = {
     Reason.SAME_ANSWERS: "Chosen and rejected are the same",
     Reason.ROLES: "The turns are in a wrong order",
     Reason.PROMPT_MISMATCH: "The prompt and the answers' own start differ",
+    Reason.TIE: "Neither answer is preferred",
+    Reason.TOO_CLOSE: "The scores of the two answers are too close",
+    Reason.NO_PREFERENCE: "Which answer is preferred is not said",
+    Reason.NO_PARTNER: "The answer has no counterpart with the same prompt",
     Reason.HELD_OUT_OVERLAP: "The prompt is also in the held-out file",
 }
 """Each reason as a heading."""

@@ -9,7 +9,8 @@ from orpo_studio.data.problem import DataProblem, Reason, RowProblem
 
 
 def pair_of(row: Row) -> Pair:
-    return recognize([row]).convert(row, 1)
+    (pair,) = recognize([row]).convert(row, 1)
+    return pair
 
 
 def layout_of(row: Row) -> str:
