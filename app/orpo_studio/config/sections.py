@@ -32,8 +32,57 @@ class DataSection(Section):
         title="Preference pairs",
         level=BASIC,
         path=True,
-        help="File with prompt, chosen and rejected: JSON, JSONL, Parquet or CSV. "
-        "“demo” stands for the embedded demo pairs.",
+        help="File with prompt, chosen and rejected (JSON, JSONL, Parquet, Arrow, CSV, also compressed), a folder or a "
+        "pattern such as data/*.jsonl of such files, or a saved data set. “demo” stands for the embedded demo pairs.",
+    )
+    split: str = option(
+        "",
+        title="Split to train on",
+        help="Which part of a data set with several to read, such as train_prefs. Empty: the one meant for training.",
+    )
+    mix: tuple[str, ...] = option(
+        (),
+        title="Further sources",
+        help="More files or folders to mix in, separated by commas. Behind an @ stands how much of each: "
+        "other.jsonl@50% draws half of its pairs, @200% takes each twice, @2000 draws at most 2,000.",
+    )
+    columns: str = option(
+        "",
+        title="Columns by hand",
+        help="Which column plays which part, where that is not recognized: prompt=question, chosen=good, rejected=bad, "
+        "system=context.",
+    )
+    roles: str = option(
+        "",
+        title="Roles by hand",
+        help="What the speakers of a conversation are called: user=Customer, assistant=Agent.",
+    )
+    ranking: Literal["best_worst", "adjacent", "all"] = option(
+        "best_worst",
+        title="Pairs of a ranked list",
+        choices={
+            "best_worst": "The best against the worst answer, one pair a row",
+            "adjacent": "Each answer against the next one below it",
+            "all": "Each answer against each one below it",
+        },
+        help="Which pairs are made of a row with more than two answers in an order.",
+    )
+    preference: Literal["better", "safer"] = option(
+        "better",
+        title="Preferred for being",
+        choices={"better": "Better, as a whole", "safer": "Safer"},
+        help="Which preference counts in data that records two of them, such as PKU-SafeRLHF.",
+    )
+    least_gap: float = option(
+        0.0,
+        title="Smallest gap of scores",
+        ge=0,
+        help="Pairs whose scores are closer than this are set aside. Only for data with scores.",
+    )
+    remedies: tuple[str, ...] = option(
+        (),
+        title="Remedies",
+        help="What is set aside or repaired after reading, by the names of the data doctor, separated by commas.",
     )
     held_out: float = option(
         0.1,
@@ -48,6 +97,11 @@ class DataSection(Section):
         title="Held-out file",
         path=True,
         help="A file of its own with held-out pairs. When it is set, the held-out share is not used.",
+    )
+    held_out_split: str = option(
+        "",
+        title="Held-out split",
+        help="Which part of the data set is held out, such as test_prefs, in place of a share.",
     )
     split_seed: int = option(
         42, title="Seed of the split", ge=0, le=2**31 - 1, help="Decides which prompts are held out."
