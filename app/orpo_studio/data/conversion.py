@@ -1,35 +1,32 @@
-"""Convert a source once into the canonical files, losing no row in silence."""
+"""Convert sources once into the canonical files, losing no row in silence."""
 
-import json
 import os
 import shutil
 import time
-from array import array
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from hashlib import blake2b
-from itertools import chain, islice
 from pathlib import Path
-from typing import TextIO
 from uuid import uuid4
 
-from orpo_studio.data.layouts import Recognition, recognize
-from orpo_studio.data.pair import Pair, SetAside
-from orpo_studio.data.prepared import PAIRS, PAIRS_TO_VIEW, SET_ASIDE, SUMMARY, VERSION, PreparedData, Summary
-from orpo_studio.data.problem import REASON_TITLES, ConversionCancelled, DataProblem, Reason, RowProblem
-from orpo_studio.data.reading import read_rows, require_file
-from orpo_studio.data.rows import EXCERPT, NumberedRow, Unreadable
-from orpo_studio.data.split import choose_held_out, held_out_count, prompt_key
+import numpy as np
+
+from orpo_studio.data import prepared
+from orpo_studio.data.aside import AsideWriter
+from orpo_studio.data.drawing import draw
+from orpo_studio.data.gathering import Gathered, gather
+from orpo_studio.data.plan import DataPlan, Portion
+from orpo_studio.data.prepared import PreparedData, SourceSummary, Summary
+from orpo_studio.data.problem import REASON_TITLES, ConversionCancelled, DataProblem, Reason
+from orpo_studio.data.reading import require_file
+from orpo_studio.data.split import choose_held_out, held_out_count
 
 Progress = Callable[[float], None]
 """Told which share of the work is done, 0 to 1."""
 Cancel = Callable[[], bool]
 """Asked now and then whether to stop, such as ``threading.Event().is_set``."""
 
-_SAMPLE = 200
-_CHECK_EVERY = 256
 _BLOCK = 1 << 20
 _DAY = 86_400.0
 
@@ -43,31 +40,35 @@ def convert(
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> PreparedData:
-    """Convert a source into a folder, which appears only when it is complete and replaces an older one.
+    """Convert one source as it is: see `convert_plan`."""
+    return convert_plan(DataPlan(source, held_out=held_out, seed=seed), out_dir, progress=progress, cancel=cancel)
+
+
+def convert_plan(
+    plan: DataPlan, out_dir: Path, *, progress: Progress | None = None, cancel: Cancel | None = None
+) -> PreparedData:
+    """Convert what a plan names into a folder, which appears only when it is complete and replaces an older one.
 
     Args:
-        source: a file that `read_rows` reads.
+        plan: sources, split and remedies. Rows with the same prompt are never both trained on and held out.
         out_dir: the folder to write.
-        held_out: share (between 0 and 1) or number of rows to hold out, or a file of held-out rows. Rows with the
-            same prompt are never on both sides.
-        seed: of the split; the same seed gives the same split.
         progress: told how far it is.
         cancel: asked whether to stop.
 
     Raises:
-        DataProblem: the source cannot be used, or the folder cannot be written.
+        DataProblem: a source cannot be used, or the folder cannot be written.
         ConversionCancelled: ``cancel`` said so; nothing is left behind.
     """
+    tell, stop = progress or _no_progress, cancel or _never
     try:
-        with _staged(out_dir) as stage:
-            _Conversion(
-                source,
-                stage,
-                held_out=held_out,
-                seed=seed,
-                progress=progress or _no_progress,
-                cancel=cancel or _never,
-            ).run()
+        if not plan.remedies:
+            with _staged(out_dir) as stage:
+                _Conversion(plan, stage, progress=tell, cancel=stop).run()
+            return PreparedData.open(out_dir)
+        with _scratch(out_dir) as before:
+            untreated = replace(plan, remedies=())
+            data = convert_plan(untreated, before, progress=lambda share: tell(share / 2), cancel=cancel)
+            return _treat(data, plan, out_dir, lambda share: tell(0.5 + share / 2), stop)
     except OSError as error:
         raise DataProblem(
             "cannot-write",
@@ -75,7 +76,6 @@ def convert(
             detail=f"{error.filename or out_dir}: {error.strerror or error}",
             hint="Make room on the disk, or choose a folder that you may write to.",
         ) from error
-    return PreparedData.open(out_dir)
 
 
 def prepare(
@@ -87,31 +87,60 @@ def prepare(
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> PreparedData:
-    """Return the converted form of a source from a cache, converting it only where the cache lacks it.
+    """Return the converted form of one source from a cache: see `prepare_plan`."""
+    return prepare_plan(DataPlan(source, held_out=held_out, seed=seed), cache, progress=progress, cancel=cancel)
 
-    The cache goes by content: a file that was moved is known again, one that was changed is converted anew.
+
+def prepare_plan(
+    plan: DataPlan, cache: Path, *, progress: Progress | None = None, cancel: Cancel | None = None
+) -> PreparedData:
+    """Return what a plan makes from a cache, converting only what the cache lacks.
+
+    The cache goes by content: a file that was moved is known again, one that was changed is converted anew. Data with
+    remedies starts from the data without them, which stays in the cache.
 
     Raises:
-        DataProblem: the source cannot be used, or the cache cannot be written.
+        DataProblem: a source cannot be used, or the cache cannot be written.
         ConversionCancelled: ``cancel`` said so.
     """
-    key = blake2b(digest_size=16)
-    if isinstance(held_out, Path):
-        setting = f"{digest_of(held_out, cancel)}{held_out.suffix}"
-    else:
-        setting = f"{type(held_out).__name__} {held_out}"
-    for part in (digest_of(source, cancel), source.suffix, setting, seed, VERSION):
-        key.update(f"{part}\n".encode())
-    folder = cache / key.hexdigest()
+    tell = progress or _no_progress
+    untreated = replace(plan, remedies=())
+    key = _content_key(untreated, cancel)
     try:
-        known = PreparedData.open(folder)
+        known = PreparedData.open(cache / key)
     except DataProblem:
-        return convert(source, folder, held_out=held_out, seed=seed, progress=progress, cancel=cancel)
-    here = str(held_out) if isinstance(held_out, Path) else None
-    return replace(known, summary=replace(known.summary, source=str(source), held_out_source=here))
+        share = 0.5 if plan.remedies else 1.0
+        known = convert_plan(untreated, cache / key, progress=lambda done: tell(done * share), cancel=cancel)
+    if plan.remedies:
+        treatment = blake2b(repr((key, plan.remedies, plan.max_length)).encode(), digest_size=16).hexdigest()
+        try:
+            known = PreparedData.open(cache / treatment)
+        except DataProblem:
+            known = _treat(known, plan, cache / treatment, lambda done: tell(0.5 + done / 2), cancel or _never)
+    here = str(plan.held_out) if isinstance(plan.held_out, Path) else None
+    return replace(known, summary=replace(known.summary, source=str(plan.source), held_out_source=here))
 
 
-def digest_of(path: Path, cancel: Cancel | None = None) -> str:
+def _treat(data: PreparedData, plan: DataPlan, out_dir: Path, progress: Progress, cancel: Cancel) -> PreparedData:
+    from orpo_studio.data.doctor.remedies import apply_remedies
+
+    return apply_remedies(data, plan.remedies, out_dir, max_length=plan.max_length, progress=progress, cancel=cancel)
+
+
+def _content_key(plan: DataPlan, cancel: Cancel | None) -> str:
+    """Return what stands for all that a plan without remedies makes."""
+    key = blake2b(digest_size=16)
+    separate = plan.separate
+    setting = None if separate is not None else f"{type(plan.held_out).__name__} {plan.held_out}"
+    for part in (prepared.VERSION, plan.seed, setting, plan.mapping):
+        key.update(f"{part}\n".encode())
+    for portion in (*plan.portions, *([separate] if separate else [])):
+        content = digest_of(portion.source, cancel, portion.split)
+        key.update(f"{content} {portion.source.suffix} {portion.share} {portion.most}\n".encode())
+    return key.hexdigest()
+
+
+def digest_of(path: Path, cancel: Cancel | None = None, split: str = "") -> str:  # noqa: ARG001
     """Return what stands for a file's content.
 
     Raises:
@@ -179,56 +208,54 @@ def _remove_left_behind(folder: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-@dataclass(slots=True)
-class _File:
-    """What was read from one file: the pairs in a file of their own, their prompts' keys, and the counts."""
-
-    pairs: Path
-    recognition: Recognition
-    keys: "array[int]" = field(default_factory=lambda: array("Q"))
-    rows_in: int = 0
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Give the name of a folder beside the one to write, and remove what was made there."""
+    scratch = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 class _Conversion:
-    """One conversion, from the source to the files of a folder that nobody sees yet."""
+    """One conversion, from the sources to the files of a folder that nobody sees yet."""
 
-    def __init__(
-        self, source: Path, stage: Path, *, held_out: float | Path, seed: int, progress: Progress, cancel: Cancel
-    ) -> None:
-        self._source = source
+    def __init__(self, plan: DataPlan, stage: Path, *, progress: Progress, cancel: Cancel) -> None:
+        self._plan = plan
         self._stage = stage
-        self._held_out = held_out
-        self._seed = seed
         self._progress = progress
         self._cancel = cancel
-        self._reasons: Counter[Reason] = Counter()
 
     def run(self) -> None:
         from orpo_studio.data.pair_files import write_split
 
-        files: tuple[_File, ...]
-        with (self._stage / SET_ASIDE).open("w", encoding="utf-8", errors="backslashreplace") as set_aside:
-            if isinstance(self._held_out, Path):
-                separate = self._read(self._held_out, set_aside, frozenset(), part=(0.0, 0.2))
-                self._require_rows(separate, self._held_out, 1)
-                train = self._read(self._source, set_aside, frozenset(separate.keys), part=(0.2, 0.7))
-                self._require_rows(train, self._source, 2)
-                files, held_out = (train, separate), frozenset(separate.keys)
-            else:
-                train = self._read(self._source, set_aside, frozenset(), part=(0.0, 0.7))
-                self._require_rows(train, self._source, 2)
-                wanted = held_out_count(self._held_out, len(train.keys))
-                files, held_out = (train,), choose_held_out(train.keys, wanted)
+        plan, separate = self._plan, self._plan.separate
+        with (self._stage / prepared.SET_ASIDE).open("w", encoding="utf-8", errors="backslashreplace") as file:
+            aside = AsideWriter(file)
+            held, taken = [], frozenset[int]()
+            if separate is not None:
+                held = self._gather([separate], aside, taken, part=(0.0, 0.2))
+                self._require_pairs(held, 1, aside)
+                taken = frozenset(held[0].keys)
+            train = self._gather(plan.portions, aside, taken, part=(0.2 if held else 0.0, 0.7))
+            self._draw(train, aside)
+            self._require_pairs(train, 2, aside)
+        if separate is None and not isinstance(plan.held_out, Path):
+            keys = [key for read in train for key, takes in zip(read.keys, read.takes, strict=True) if takes]
+            taken = choose_held_out(keys, held_out_count(plan.held_out, len(keys)))
+        sources = [*train, *held]
+        pairs = sum(int(read.takes.sum()) for read in sources)
         counts = write_split(
-            [(file.pairs, file.keys) for file in files],
-            held_out,
-            self._stage / PAIRS,
-            self._stage / PAIRS_TO_VIEW,
-            lambda rows: self._tell(0.7 + 0.3 * rows / sum(len(file.keys) for file in files)),
+            [(read.pairs, read.keys, read.takes) for read in sources],
+            taken,
+            self._stage / prepared.PAIRS,
+            self._stage / prepared.PAIRS_TO_VIEW,
+            lambda rows: self._tell(0.7 + 0.3 * min(1.0, rows / pairs)),
         )
-        for file in files:
-            file.pairs.unlink()
-        self._write_summary(files, *counts)
+        for read in sources:
+            read.pairs.unlink()
+        self._write_summary(train, held, aside.reasons, *counts)
         self._progress(1.0)
 
     def _tell(self, share: float) -> None:
@@ -236,100 +263,90 @@ class _Conversion:
             raise ConversionCancelled
         self._progress(share)
 
-    def _read(self, source: Path, set_aside: TextIO, taken: frozenset[int], part: tuple[float, float]) -> _File:
-        from orpo_studio.data.pair_files import PairWriter
-
+    def _gather(
+        self, portions: Sequence[Portion], aside: AsideWriter, taken: frozenset[int], part: tuple[float, float]
+    ) -> list[Gathered]:
         start, end = part
-        shares = [start]
-        rows = read_rows(source, lambda share: shares.append(start + share * (end - start)))
-        sample = list(islice(rows, _SAMPLE))
-        recognition = _recognize(source, sample)
-        read = _File(self._stage / f"{uuid4().hex}.arrow", recognition)
-        with PairWriter(read.pairs) as writer:
-            for number, row in chain(sample, rows):
-                if read.rows_in % _CHECK_EVERY == 0:
-                    self._tell(shares[-1])
-                read.rows_in += 1
-                try:
-                    pair = _to_pair(recognition, number, row)
-                    key = prompt_key(pair.prompt, self._seed)
-                    if key in taken:
-                        raise RowProblem(Reason.HELD_OUT_OVERLAP, "The same prompt stands in the held-out file.")
-                except RowProblem as problem:
-                    self._reasons[problem.reason] += 1
-                    aside = SetAside(source.name, number, problem.reason, problem.words, _excerpt(row))
-                    set_aside.write(json.dumps(asdict(aside), ensure_ascii=False) + "\n")
-                else:
-                    read.keys.append(key)
-                    writer.add(pair)
-        return read
+        gathered = []
+        for place, portion in enumerate(portions):
+            # The columns by hand are the first source's; a further one is recognized by itself.
+            mapping = self._plan.mapping if place == 0 else replace(self._plan.mapping, columns="")
+            first = start + (end - start) * place / len(portions)
+            width = (end - start) / len(portions)
+            read = gather(
+                portion,
+                mapping,
+                self._stage / f"{uuid4().hex}.arrow",
+                seed=self._plan.seed,
+                taken=taken,
+                aside=aside,
+                tell=lambda share, first=first, width=width: self._tell(first + share * width),  # type: ignore[misc]
+            )
+            gathered.append(read)
+        return gathered
 
-    def _require_rows(self, read: _File, source: Path, least: int) -> None:
-        kept = len(read.keys)
-        if kept >= least:
+    def _draw(self, train: Sequence[Gathered], aside: AsideWriter) -> None:
+        """Draw what the mix wants of each source, and set aside the rows that are not drawn."""
+        for place, read in enumerate(train):
+            read.takes = draw(read.portion, len(read.keys), seed=self._plan.seed, place=place)
+            name = read.portion.source.name
+            for row in np.setdiff1d(read.rows_of(read.takes == 0), read.rows_of(read.takes > 0)):
+                aside.add(name, int(row), Reason.NOT_DRAWN, f"Of {name} only a part is taken.", "")
+
+    def _require_pairs(self, sources: Sequence[Gathered], least: int, aside: AsideWriter) -> None:
+        pairs = sum(int(np.count_nonzero(read.takes)) for read in sources)
+        if pairs >= least:
             return
-        reasons = "; ".join(f"{REASON_TITLES[reason]}: {count:,}" for reason, count in self._reasons.most_common())
+        first = sources[0]
+        reasons = "; ".join(f"{REASON_TITLES[reason]}: {count:,}" for reason, count in aside.reasons.most_common())
         raise DataProblem(
             "too-few-rows",
-            f"{source.name} has {kept} usable row{'' if kept == 1 else 's'}; at least {least} are needed.",
-            detail=f"Read as '{read.recognition.layout}'. Rows in the file: {read.rows_in:,}. {reasons}".strip(),
+            f"{first.portion.source.name} has {pairs} usable row{'' if pairs == 1 else 's'}; at least {least} "
+            "are needed.",
+            detail=f"Read as '{first.recognition.layout}'. Rows in the file: {first.rows_in:,}. {reasons}".strip(),
             hint="Choose a file with more preference pairs, or correct these rows.",
         )
 
-    def _write_summary(self, files: tuple[_File, ...], train: int, held_out: int) -> None:
-        separate = self._held_out if isinstance(self._held_out, Path) else None
+    def _write_summary(
+        self, train_on: Sequence[Gathered], held: Sequence[Gathered], reasons: dict[Reason, int], *counts: int
+    ) -> None:
+        train, held_out = counts
+        plan, separate = self._plan, self._plan.separate
+        sources = [*train_on, *held]
+        first = _source_summary(train_on[0])
         summary = Summary(
-            rows_in=sum(file.rows_in for file in files),
+            rows_in=sum(read.rows_in for read in sources),
+            rows_used=sum(len(read.rows_of(read.takes > 0)) for read in sources),
             kept=train + held_out,
-            set_aside=dict(self._reasons),
+            set_aside=dict(reasons),
             train=train,
             held_out=held_out,
-            layout=files[0].recognition.layout,
-            evidence=files[0].recognition.evidence,
-            source=str(self._source),
-            source_bytes=self._source.stat().st_size,
-            source_digest=digest_of(self._source),
-            held_out_source=str(separate) if separate else None,
-            held_out_digest=digest_of(separate) if separate else None,
-            held_out_setting=None if isinstance(self._held_out, Path) else self._held_out,
-            seed=self._seed,
+            layout=first.layout,
+            evidence=first.evidence,
+            source=str(plan.source),
+            source_bytes=first.bytes,
+            source_digest=first.digest,
+            held_out_source=str(separate.source) if separate else None,
+            held_out_digest=digest_of(separate.source, None, separate.split) if separate else None,
+            held_out_setting=None if separate or isinstance(plan.held_out, Path) else plan.held_out,
+            seed=plan.seed,
+            sources=tuple(map(_source_summary, sources)),
         )
-        with (self._stage / SUMMARY).open("w", encoding="utf-8") as file:
+        with (self._stage / prepared.SUMMARY).open("w", encoding="utf-8") as file:
             file.write(summary.to_json())
             file.flush()
             os.fsync(file.fileno())
 
 
-def _recognize(source: Path, sample: list[NumberedRow]) -> Recognition:
-    readable = [row for _, row in sample if not isinstance(row, Unreadable)]
-    if sample and not readable:
-        number, first = next((number, row) for number, row in sample if isinstance(row, Unreadable))
-        raise DataProblem(
-            "nothing-readable",
-            f"No row of {source.name} can be read.",
-            detail=f"Row {number}: {first.words}",
-            hint="Check that the file is what its name says: JSON, JSONL, CSV or Parquet.",
-        )
-    if not sample:
-        raise DataProblem(
-            "no-rows",
-            f"{source.name} holds no rows.",
-            detail=str(source),
-            hint="Choose a file that holds preference pairs.",
-        )
-    return recognize(readable)
-
-
-def _to_pair(recognition: Recognition, number: int, row: Mapping[str, object] | Unreadable) -> Pair:
-    if isinstance(row, Unreadable):
-        raise RowProblem(Reason.UNREADABLE, row.words)
-    return recognition.convert(row, number)[0]
-
-
-def _excerpt(row: Mapping[str, object] | Unreadable) -> str:
-    if isinstance(row, Unreadable):
-        return row.excerpt
-    try:
-        return json.dumps(row, ensure_ascii=False, skipkeys=True, default=repr)[:EXCERPT]
-    except RecursionError:
-        return "(nested too deeply to be shown)"
+def _source_summary(read: Gathered) -> SourceSummary:
+    source, split = read.portion.source, read.portion.split
+    return SourceSummary(
+        path=str(source),
+        split=split,
+        layout=read.recognition.layout,
+        evidence=read.recognition.evidence,
+        rows_in=read.rows_in,
+        pairs=int(read.takes.sum()),
+        bytes=source.stat().st_size,
+        digest=digest_of(source, None, split),
+    )

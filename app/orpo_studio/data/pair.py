@@ -22,12 +22,14 @@ class Pair:
         chosen: the preferred answer: begins and ends with the assistant's turn.
         rejected: the other answer, likewise.
         source_row: where it stood in the source, counted from 1 (JSONL: the line).
+        origin: which data set or file it comes from, as the row or its file says; empty where neither does.
     """
 
     prompt: list[Message]
     chosen: list[Message]
     rejected: list[Message]
     source_row: int
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

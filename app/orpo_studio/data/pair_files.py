@@ -13,7 +13,13 @@ from orpo_studio.data.pair import Message, Pair
 
 MESSAGES = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
 PAIR_SCHEMA = pa.schema(
-    [("prompt", MESSAGES), ("chosen", MESSAGES), ("rejected", MESSAGES), ("source_row", pa.int64())]
+    [
+        ("prompt", MESSAGES),
+        ("chosen", MESSAGES),
+        ("rejected", MESSAGES),
+        ("source_row", pa.int64()),
+        ("origin", pa.string()),
+    ]
 )
 SPLIT_SCHEMA = PAIR_SCHEMA.append(pa.field("split", pa.string()))
 _BATCH_ROWS = 1_024
@@ -60,7 +66,7 @@ def _length(messages: Sequence[Message]) -> int:
 
 
 def write_split(
-    files: Sequence[tuple[Path, "array[int]"]],
+    files: Sequence[tuple[Path, "array[int]", np.ndarray]],
     held_out: frozenset[int],
     parquet: Path,
     arrow: Path,
@@ -69,7 +75,8 @@ def write_split(
     """Write the pairs of all files, training rows first, with the side of the split that each is on.
 
     Args:
-        files: Arrow files of pairs, each with the keys of its rows' prompts.
+        files: Arrow files of pairs, each with the keys of its rows' prompts and how often each row is trained on,
+            (rows,) uint8; what is held out is held out once.
         held_out: keys of the prompts held out.
         parquet: the file to train on.
         arrow: the same, to look at.
@@ -85,8 +92,9 @@ def write_split(
     ):
         for split in ("train", "held_out"):
             count = 0
-            for path, keys in files:
-                for batch in _side(path, keys, held_out, held=split == "held_out"):
+            for path, keys, takes in files:
+                times = _times(keys, takes, held_out, held=split == "held_out")
+                for batch in _repeated(path, times):
                     labelled = batch.append_column("split", pa.array([split] * batch.num_rows, pa.string()))
                     labelled = labelled.cast(SPLIT_SCHEMA)
                     to_train.write_batch(labelled)
@@ -97,14 +105,19 @@ def write_split(
     return counts[0], counts[1]
 
 
-def _side(path: Path, keys: "array[int]", held_out: frozenset[int], *, held: bool) -> Iterator[pa.RecordBatch]:
+def _times(keys: "array[int]", takes: np.ndarray, held_out: frozenset[int], *, held: bool) -> np.ndarray:
+    """Return how often each row stands on a side."""
     on_side = np.fromiter(((key in held_out) == held for key in keys), dtype=bool, count=len(keys))
+    return np.where(on_side, np.minimum(takes, 1) if held else takes, 0)
+
+
+def _repeated(path: Path, times: np.ndarray) -> Iterator[pa.RecordBatch]:
     with pa.memory_map(str(path)) as file:
         reader = pa.ipc.open_file(file)
         start = 0
         for index in range(reader.num_record_batches):
             batch = reader.get_batch(index)
-            mask = on_side[start : start + batch.num_rows]
+            places = np.repeat(np.arange(batch.num_rows), times[start : start + batch.num_rows])
             start += batch.num_rows
-            if mask.any():
-                yield batch.filter(pa.array(mask))
+            for first in range(0, len(places), _BATCH_ROWS):  # a batch taken many times would outgrow Arrow's strings
+                yield batch.take(pa.array(places[first : first + _BATCH_ROWS]))

@@ -16,7 +16,7 @@ from orpo_studio.data.pair import Message, Pair, SetAside
 from orpo_studio.data.problem import DataProblem, Reason
 
 Split = Literal["train", "held_out"]
-VERSION = 1
+VERSION = 2
 """Version of the canonical form; a folder of another one is made again."""
 
 PAIRS = "pairs.parquet"
@@ -28,13 +28,39 @@ CELL_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """What became of a source; ``rows_in = kept + sum(set_aside)`` and ``kept = train + held_out``, always.
+class SourceSummary:
+    """What became of one source.
 
     Attributes:
-        rows_in: rows read, those of a separate held-out file included.
-        kept: rows that became pairs.
-        set_aside: rows that did not, by reason.
+        path: where it lay.
+        split: which of its splits was named; empty for none.
+        layout: name of the layout recognized.
+        evidence: what it was recognized by.
+        rows_in: rows read.
+        pairs: pairs taken, those taken again included.
+        bytes: its size.
+        digest: its content, as ``blake2b:…``.
+    """
+
+    path: str
+    split: str
+    layout: str
+    evidence: str
+    rows_in: int
+    pairs: int
+    bytes: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of the sources; ``rows_in = rows_used + sum(set_aside)``, ``kept = train + held_out``, always.
+
+    Attributes:
+        rows_in: rows read, those of a separate held-out source included.
+        rows_used: rows that stand in a pair. A ranked list makes several pairs of one row, two single answers one.
+        kept: pairs.
+        set_aside: rows that stand in none, by reason.
         train: pairs to train on.
         held_out: pairs held out.
         layout: name of the layout recognized.
@@ -46,10 +72,13 @@ class Summary:
         held_out_digest: its content.
         held_out_setting: the share or count asked for, or None with a separate file.
         seed: seed of the split.
+        sources: each source: the first, further ones, and a separate one of held-out pairs last.
+        remedies: names of the remedies applied, in their order.
         version: of the canonical form.
     """
 
     rows_in: int
+    rows_used: int
     kept: int
     set_aside: dict[Reason, int]
     train: int
@@ -63,6 +92,8 @@ class Summary:
     held_out_digest: str | None
     held_out_setting: float | None
     seed: int
+    sources: tuple[SourceSummary, ...] = ()
+    remedies: tuple[str, ...] = ()
     version: int = VERSION
 
     def to_json(self) -> str:
@@ -74,6 +105,8 @@ class Summary:
         """Read a summary; raises ValueError, KeyError or TypeError where the text is none."""
         fields: dict[str, Any] = json.loads(text)
         fields["set_aside"] = {Reason(reason): int(count) for reason, count in fields["set_aside"].items()}
+        fields["sources"] = tuple(SourceSummary(**source) for source in fields["sources"])
+        fields["remedies"] = tuple(fields["remedies"])
         return cls(**fields)
 
 
@@ -187,7 +220,7 @@ class PairPages:
     def page(self, start: int, count: int, split: Split | None = None) -> list[Pair]:
         """Return up to ``count`` pairs of a split (or of all), from the ``start``-th on."""
         return [
-            Pair(row["prompt"], row["chosen"], row["rejected"], row["source_row"])
+            Pair(row["prompt"], row["chosen"], row["rejected"], row["source_row"], row["origin"])
             for row in self._rows(start, count, split)
         ]
 

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     NO_PREFERENCE = "no-preference"
     NO_PARTNER = "no-partner"
     HELD_OUT_OVERLAP = "held-out-overlap"
+    NOT_DRAWN = "not-drawn"
 
 
 REASON_TITLES = {
@@ -53,7 +54,8 @@ REASON_TITLES = {
     Reason.TOO_CLOSE: "The scores of the two answers are too close",
     Reason.NO_PREFERENCE: "Which answer is preferred is not said",
     Reason.NO_PARTNER: "The answer has no counterpart with the same prompt",
-    Reason.HELD_OUT_OVERLAP: "The prompt is also in the held-out file",
+    Reason.HELD_OUT_OVERLAP: "The prompt is also in the held-out part",
+    Reason.NOT_DRAWN: "Left out by the mix",
 }
 """Each reason as a heading."""
 

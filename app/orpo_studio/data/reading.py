@@ -52,7 +52,7 @@ _BLOCK = 1 << 20
 """How much is read at once, in bytes."""
 
 
-def read_rows(source: Path, advance: Advance | None = None) -> Iterator[NumberedRow]:
+def read_rows(source: Path, advance: Advance | None = None, split: str = "") -> Iterator[NumberedRow]:  # noqa: ARG001
     """Yield ``(row number, row)``; a row that cannot be read comes as `Unreadable`, and the reading goes on.
 
     Rows count from 1; in JSONL the number is the line's. The file is streamed, never held whole.

@@ -28,7 +28,7 @@ def all_pairs(data: PreparedData, split: Any = None) -> list[Pair]:
 
 def assert_accounted(data: PreparedData) -> None:
     summary = data.summary
-    assert summary.rows_in == summary.kept + sum(summary.set_aside.values())
+    assert summary.rows_in == summary.rows_used + sum(summary.set_aside.values())
     assert summary.kept == summary.train + summary.held_out == len(all_pairs(data))
     assert len(data.set_aside()) == sum(summary.set_aside.values())
     assert pq.read_metadata(data.pairs_file).num_rows == summary.kept
