@@ -12,6 +12,7 @@ from orpo_studio.events.types import (
     ExportFinished,
     JobEnded,
     JobStarted,
+    MarginsFinished,
     ModelLoaded,
     PathChosen,
     ProbeFinished,
@@ -64,6 +65,7 @@ class RunState:
     problems: list[Problem] = field(default_factory=list)
     exports: list[ExportFinished] = field(default_factory=list)
     probe: ProbeFinished | None = None
+    margins: MarginsFinished | None = None
 
     @property
     def error(self) -> Problem | None:
@@ -141,6 +143,8 @@ class RunState:
                 self.exports.append(event)
             case ProbeFinished():
                 self.probe = event
+            case MarginsFinished():
+                self.margins = event
 
     def _measured(self, event: EvaluationMetrics) -> None:
         self.latest_evaluation = event

@@ -246,6 +246,23 @@ class ProbeFinished(Event):
     pair_tokens: float
 
 
+class MarginsFinished(Event):
+    """The base model was asked which answer of each pair it finds likelier.
+
+    Attributes:
+        file: where the figures lie.
+        asked: pairs that it was asked about, in this job or an earlier one.
+        unknown: of them those of which it says nothing, since they leave no room for an answer.
+        total: pairs of the data.
+    """
+
+    type: Literal["margins.finished"] = "margins.finished"
+    file: str
+    asked: int
+    unknown: int
+    total: int
+
+
 class UnknownEvent(Event):
     """A line that this version does not know, kept as it is."""
 
@@ -274,6 +291,7 @@ KnownEvent = (
     | EvaluationFinished
     | ExportFinished
     | ProbeFinished
+    | MarginsFinished
 )
 AnyEvent = KnownEvent | UnknownEvent
 

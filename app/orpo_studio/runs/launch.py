@@ -20,6 +20,7 @@ class Job(StrEnum):
     EVALUATE = "evaluate"
     EXPORT = "export"
     PROBE = "probe"
+    MARGINS = "margins"
 
 
 TRAINING_PYTHON_VARIABLE = "ORPO_STUDIO_TRAINING_PYTHON"
@@ -43,8 +44,9 @@ def launch(folder: RunFolder, job: Job = Job.TRAIN, **request: Any) -> subproces
 
     Args:
         folder: the run.
-        job: training (a resume when there are checkpoints), evaluation, export or probe.
-        request: details of an evaluation (``prompts``) or an export (``kind``, ``target``).
+        job: training (a resume when there are checkpoints), evaluation, export, probe or margins.
+        request: details of an evaluation (``prompts``), an export (``kind``, ``target``) or margins (``pairs``,
+            ``sample``).
 
     Returns:
         The supervisor's process. Nobody needs to wait for it; its end shows in the events and the lock.

@@ -1,86 +1,10 @@
-"""The folder of a probe: a run folder that is no run, and is gone when its two steps are.
+"""The folder of a probe: a run folder that is no run, and is gone when its two steps are."""
 
-It lies in the person's cache folder and not in the workspace: no list of runs looks there, a workspace on a slow or
-shared disk is left alone, and whatever a killed window leaves there can be made again by anyone.
-"""
+from orpo_studio.runs.launch import Job
+from orpo_studio.runs.passing import PassingJob, remove_passing
 
-import shutil
-import subprocess
-import time
-from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
+_PROBE = PassingJob(Job.PROBE, "probe", "The two steps could not be prepared.")
 
-from orpo_studio import paths
-from orpo_studio.config import RunSpec
-from orpo_studio.events import JobEnded, Problem, RunEnded
-from orpo_studio.runs.ending import Ending, explain_end, explain_silence
-from orpo_studio.runs.folder import RunFolder, RunFolderError, create_run
-from orpo_studio.runs.lock import is_held
-
-LEAVE_SECONDS = 60.0
-"""How long the processes may take to leave after the end was said."""
-_YOUNG_SECONDS = 600.0
-"""A folder without a lock may belong to a supervisor that is just starting, for as long."""
-
-
-def make_probe(spec: RunSpec) -> RunFolder:
-    """Make the folder of a probe, and remove those that were left behind.
-
-    Raises:
-        RunFolderError: the cache folder cannot be written.
-    """
-    home = paths.cache_folder() / "probe"
-    _remove_left_behind(home)
-    try:
-        return create_run(home, spec)
-    except RunFolderError as error:
-        raise RunFolderError(
-            "cannot-probe",
-            "The two steps could not be prepared.",
-            error.detail,
-            "Make room on the disk of this folder and allow writing there, then try again.",
-        ) from None
-
-
-def remove_probe(folder: RunFolder, process: "subprocess.Popen[bytes] | None") -> None:
-    """Remove a probe's folder once its processes have left it; what cannot be removed goes before the next probe."""
-    if process is not None:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(LEAVE_SECONDS)
-    if not is_held(folder.lock_file):
-        shutil.rmtree(folder.path, ignore_errors=True)
-
-
-def explain_probe(folder: RunFolder, end: RunEnded | JobEnded | None, error: Problem | None) -> Ending | None:
-    """Explain why a probe brought no figures; None where it did, or was stopped on request.
-
-    Its console log is kept beside the probes where the words speak of it, since its folder goes.
-
-    Args:
-        folder: of the probe.
-        end: the event that ended it; None where its supervisor said nothing.
-        error: the last error that was said, if any.
-    """
-    ending = explain_silence(folder) if end is None else explain_end(folder, end, error)
-    if ending is None:
-        return None
-    if ending.code == "unexpected":
-        ending = replace(ending, hint=f"The whole log is {folder.console_log}.")
-    kept = folder.path.parent.parent / "console.log"
-    parts = {"title": ending.title.replace("The run ", "The probe ")}
-    for name in ("detail", "hint"):  # these speak of a log that is about to be gone
-        words: str = getattr(ending, name)
-        parts[name] = words.replace(str(folder.console_log), str(kept))
-        if parts[name] != words:
-            with suppress(OSError):
-                shutil.copyfile(folder.console_log, kept)
-    return replace(ending, **parts)
-
-
-def _remove_left_behind(home: Path) -> None:
-    """Remove what windows left that were closed or killed under way."""
-    for path in (home / "runs").glob("*/"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _YOUNG_SECONDS and not is_held(RunFolder(path).lock_file):
-                shutil.rmtree(path, ignore_errors=True)
+make_probe = _PROBE.make
+explain_probe = _PROBE.explain
+remove_probe = remove_passing

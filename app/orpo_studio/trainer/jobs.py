@@ -65,6 +65,10 @@ def _dispatch(context: JobContext, job: Job) -> Outcome:
             from orpo_studio.trainer.probe import probe
 
             probe(context)
+        case Job.MARGINS:
+            from orpo_studio.trainer.margins import ask_base_model
+
+            ask_base_model(context)
     return "completed"
 
 

@@ -1,10 +1,6 @@
 """The job "probe": two real steps on the longest pairs, to know memory and pace before a run, and nothing kept."""
 
-import os
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +12,13 @@ from orpo_studio.config.plan import make_plan
 from orpo_studio.data.conversion import prepare
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled
-from orpo_studio.events import EventLog, JobEnded, ProbeFinished, Stage
+from orpo_studio.events import ProbeFinished, Stage
 from orpo_studio.runs import Job
 from orpo_studio.runs.inputs import data_files
 from orpo_studio.trainer.adapter import load_for_training
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.decisions import Decisions
+from orpo_studio.trainer.leaving import leaving_at_once
 from orpo_studio.trainer.load import Loaded, choose_device, read_card
 from orpo_studio.trainer.orpo import NonFiniteError, Objective, StudioOrpoTrainer
 from orpo_studio.trainer.plan import trl_config
@@ -37,7 +34,6 @@ STEPS = 2
 _MOST_STEPS = 6
 _STEADY_SECONDS = 3.0
 """Steps that together take less are followed by others, up to ``_MOST_STEPS``: their pace is not steady yet."""
-_LOOK_SECONDS = 0.1
 _STAGE = ("probe", "Try two steps on the longest pairs")
 
 
@@ -48,7 +44,7 @@ def probe(context: JobContext) -> None:
         TrainerProblem, ModelProblem, DataProblem: a run with these settings would not work either, in words.
         StopNow: a stop was wanted.
     """
-    with _leaving_at_once(context):
+    with leaving_at_once(context, Job.PROBE):
         card = read_card(context.spec)
         data = _prepare(context)
         context.say(Stage(name="load_model", title="Load the model"))
@@ -181,31 +177,3 @@ class _Listening(Decisions):
 def _wait_for_device() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-@contextmanager
-def _leaving_at_once(context: JobContext) -> Iterator[None]:
-    """End the process as soon as a stop is wanted, even while a model is being loaded: nothing is half done here."""
-    is_over = threading.Event()
-
-    def watch() -> None:
-        while not is_over.wait(_LOOK_SECONDS):
-            if context.stop_wanted():
-                _leave(context)
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True, name="stop")
-    watcher.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        watcher.join()  # or both would say the end
-
-
-def _leave(context: JobContext) -> None:
-    # A stream of its own: the job's belongs to the thread that works.
-    with EventLog(context.folder.events_file) as log:
-        log.append(JobEnded(job=Job.PROBE.value, outcome="stopped", exit_code=0))
-    context.forget_stop()
-    os._exit(0)
