@@ -15,7 +15,8 @@ from transformers import AutoTokenizer
 from helpers.tiny_model import CHATML, ENDED, make_rows, write_rows, write_tokenizer
 from helpers.training import make_run, run
 from orpo_studio.data.conversion import convert
-from orpo_studio.data.prepared import PreparedData, Split
+from orpo_studio.data.pages import Split
+from orpo_studio.data.prepared import PreparedData
 from orpo_studio.events import DataPrepared
 from orpo_studio.models.chat_template import ChatTemplate
 from orpo_studio.models.quick_encoder import QuickEncoder

@@ -6,16 +6,15 @@ of the source.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Any, Self
 
-from orpo_studio.data.pair import Message, Pair, SetAside
-from orpo_studio.data.problem import DataProblem, Reason
+from orpo_studio.data.pages import PairPages, not_prepared
+from orpo_studio.data.pair import SetAside
+from orpo_studio.data.problem import Reason
 
-Split = Literal["train", "held_out"]
 VERSION = 2
 """Version of the canonical form; a folder of another one is made again."""
 
@@ -23,8 +22,6 @@ PAIRS = "pairs.parquet"
 PAIRS_TO_VIEW = "pairs.arrow"
 SET_ASIDE = "set_aside.jsonl"
 SUMMARY = "summary.json"
-CELL_LENGTH = 200
-"""Longest text in a table's cell, in characters: longer ones take twice as long to paint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +124,12 @@ class PreparedData:
         try:
             summary = Summary.from_json((folder / SUMMARY).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _not_prepared(folder, str(error)) from error
+            raise not_prepared(folder, str(error)) from error
         missing = [name for name in (PAIRS, PAIRS_TO_VIEW, SET_ASIDE) if not (folder / name).is_file()]
         if missing:
-            raise _not_prepared(folder, f"{', '.join(missing)} is missing.")
+            raise not_prepared(folder, f"{', '.join(missing)} is missing.")
         if summary.version != VERSION:
-            raise _not_prepared(folder, f"It is of version {summary.version}; this program reads {VERSION}.")
+            raise not_prepared(folder, f"It is of version {summary.version}; this program reads {VERSION}.")
         return cls(folder, summary)
 
     @property
@@ -145,7 +142,7 @@ class PreparedData:
         """The rows set aside, one JSON object a line."""
         return self.folder / SET_ASIDE
 
-    def pages(self) -> "PairPages":
+    def pages(self) -> PairPages:
         """Open the pairs for reading at any place."""
         return PairPages(self.folder / PAIRS_TO_VIEW, train=self.summary.train)
 
@@ -158,88 +155,3 @@ class PreparedData:
 
 def _set_aside(fields: dict[str, Any]) -> SetAside:
     return SetAside(**{**fields, "reason": Reason(fields["reason"])})
-
-
-def _not_prepared(folder: Path, detail: str) -> DataProblem:
-    return DataProblem(
-        "not-prepared",
-        "The converted data is incomplete or damaged.",
-        detail=f"{folder}: {detail}",
-        hint="Choose the data file again; it is then converted anew.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class PairCells:
-    """A pair as a table shows it: the last thing asked and the two answers, cut to a cell's length."""
-
-    source_row: int
-    split: Split
-    prompt: str
-    chosen: str
-    rejected: str
-
-
-class PairPages:
-    """The pairs of a prepared folder, read from a memory-mapped file: any page costs the same.
-
-    Rows count from 0; training rows come first. Close it before the folder is deleted.
-    """
-
-    def __init__(self, path: Path, *, train: int) -> None:
-        import pyarrow as pa
-
-        self._map = pa.memory_map(str(path))
-        try:
-            self._table: pa.Table = pa.ipc.open_file(self._map).read_all()
-        except pa.ArrowException as error:
-            self._map.close()
-            raise _not_prepared(path.parent, str(error)) from error
-        self._train = train
-
-    def __len__(self) -> int:
-        return cast("int", self._table.num_rows)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._table = self._table.slice(0, 0)
-        self._map.close()
-
-    def count(self, split: Split | None = None) -> int:
-        """Return how many pairs a split has."""
-        if split is None:
-            return len(self)
-        return self._train if split == "train" else len(self) - self._train
-
-    def page(self, start: int, count: int, split: Split | None = None) -> list[Pair]:
-        """Return up to ``count`` pairs of a split (or of all), from the ``start``-th on."""
-        return [
-            Pair(row["prompt"], row["chosen"], row["rejected"], row["source_row"], row["origin"])
-            for row in self._rows(start, count, split)
-        ]
-
-    def cells(self, start: int, count: int, split: Split | None = None) -> list[PairCells]:
-        """Return what a table shows of up to ``count`` pairs, from the ``start``-th on."""
-        return [
-            PairCells(
-                row["source_row"], row["split"], *(cell_text(row[part]) for part in ("prompt", "chosen", "rejected"))
-            )
-            for row in self._rows(start, count, split)
-        ]
-
-    def _rows(self, start: int, count: int, split: Split | None) -> Iterator[dict[str, Any]]:
-        first = self._train if split == "held_out" else 0
-        count = max(0, min(count, self.count(split) - start))
-        return iter(self._table.slice(first + start, count).to_pylist())
-
-
-def cell_text(messages: list[Message], length: int = CELL_LENGTH) -> str:
-    """Return the last turn on one line, cut to a length."""
-    words = " ".join(messages[-1]["content"][: 4 * length].split())
-    return words if len(words) <= length else words[: length - 1] + "…"

@@ -2,27 +2,25 @@
 
 import numpy as np
 
+from orpo_studio.data.pages import PARTS
 from orpo_studio.data.prepared import PAIRS_TO_VIEW, PreparedData
+from orpo_studio.data.turns import Turns
 
 
-def text_bytes(file: str, rows: int) -> np.ndarray:
-    """Return the bytes of text of the first rows of a file of pairs: (rows, 3) for prompt, chosen and rejected."""
+def text_bytes(file: str, rows: int | None = None) -> np.ndarray:
+    """Return the bytes of text of the first rows of a file of pairs, or of all: (rows, 3), in the order of `PARTS`."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    parts = []
+    parts = [np.zeros((0, len(PARTS)), np.int32)]
+    found = 0
     with pa.memory_map(file) as source:
         reader = pa.ipc.open_file(source)
         for place in range(reader.num_record_batches):
-            batch = reader.get_record_batch(place)
-            columns = []
-            for name in ("prompt", "chosen", "rejected"):
-                turns = batch.column(name)
-                ends = turns.offsets.to_numpy() - turns.offsets[0].as_py()
-                lengths = pc.binary_length(turns.flatten().field("content")).to_numpy(zero_copy_only=False)
-                sums = np.concatenate([[0], np.cumsum(lengths)])
-                columns.append(sums[ends[1:]] - sums[ends[:-1]])
-            parts.append(np.stack(columns, axis=1))
+            if rows is not None and found >= rows:
+                break
+            batch = reader.get_batch(place)
+            found += batch.num_rows
+            parts.append(np.stack([Turns(batch.column(part)).lengths() for part in PARTS], axis=1))
     return np.concatenate(parts)[:rows].astype(np.int64)
 
 

@@ -21,8 +21,9 @@ import transformers
 from transformers import PreTrainedTokenizerBase
 
 from orpo_studio.data.conversion import digest_of
+from orpo_studio.data.pages import PairPages, Split
 from orpo_studio.data.pair import Pair
-from orpo_studio.data.prepared import PAIRS_TO_VIEW, PairPages, PreparedData, Split
+from orpo_studio.data.prepared import PAIRS_TO_VIEW, PreparedData
 from orpo_studio.models.chat_template import ChatTemplate
 from orpo_studio.trainer.token_rows import PIECE_ROWS, WRITING, PieceWriter, TokenRows, find_pieces
 from orpo_studio.trainer.tokens import BATCH, PairTokenizer, QuickDiffersError, Tokenized, in_the_quickest_way

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from orpo_studio.data.prepared import Split
+from orpo_studio.data.pages import Split
 from orpo_studio.trainer.tokens import TokenizedPair
 
 PIECE_ROWS = 4096

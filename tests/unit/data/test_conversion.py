@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from helpers.pair_files import text_row, turn, write_json, write_jsonl
 from orpo_studio.data.conversion import convert, prepare
+from orpo_studio.data.pages import cell_text
 from orpo_studio.data.pair import Pair
-from orpo_studio.data.prepared import PreparedData, cell_text
+from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled, DataProblem, Reason
 
 DEMO = Path(__file__).resolve().parents[4] / "shared" / "data" / "dpo_en_demo.json"

@@ -19,7 +19,7 @@ from orpo_studio.gui.widgets.combo import ComboBox
 from orpo_studio.gui.workbench import Workbench
 
 if TYPE_CHECKING:
-    from orpo_studio.data.prepared import PairPages, Split
+    from orpo_studio.data.pages import PairPages, Split
     from orpo_studio.models.card import ModelCard
 
 SOURCE, HELD_OUT, HELD_OUT_FILE = "data.source", "data.held_out", "data.held_out_file"

@@ -10,8 +10,8 @@ from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.table import row_table
 
 if TYPE_CHECKING:
+    from orpo_studio.data.pages import PairCells, PairPages, Split
     from orpo_studio.data.pair import Pair
-    from orpo_studio.data.prepared import PairCells, PairPages, Split
 
 PAGE = 64
 PAGES_KEPT = 32
