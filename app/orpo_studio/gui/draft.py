@@ -39,14 +39,20 @@ class Draft(QObject):
         value = self.value(option)
         return bool((list(value) if isinstance(value, tuple) else value) != _plain(option.default))
 
-    def set(self, name: str, value: Any) -> None:
-        """Set the option called ``section.key``; undone with the window's Undo."""
+    def set(self, name: str, value: Any, *, apart: bool = False) -> None:
+        """Set the option called ``section.key``; undone with the window's Undo.
+
+        Args:
+            name: of the option.
+            value: the new one.
+            apart: undone by itself, and not together with the edit of the same option just before.
+        """
         option = find_option(name)
         if _plain(value) == _plain(self.value(option)):
             return
         after = self.values
         after.setdefault(option.section, {})[option.key] = _plain(value)
-        self._push(f"Set {option.title}", after, merge=name)
+        self._push(f"Set {option.title}", after, merge="" if apart else name)
 
     def set_text(self, name: str, text: str) -> None:
         """Set an option from what a person typed; what cannot be parsed is kept and reported as an issue."""

@@ -12,6 +12,7 @@ from orpo_studio import paths
 from orpo_studio.config import DEMO, Issue, Option, RunSpec, SpecError, load_recipe, read_spec
 from orpo_studio.gui.background import run_in_background
 from orpo_studio.gui.choices import DataChoice, ModelChoice
+from orpo_studio.gui.doctor.examination import Examination
 from orpo_studio.gui.draft import Draft, only_known
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.notice import Notice, notice_of
@@ -49,10 +50,12 @@ class Workbench(QObject):
         self.runs = RunList(workspace, self)
         self.follower: RunFollower | None = None
         self.run_spec: RunSpec | None = None
+        self.doctor = Examination(self)
         self._last_state = ""
         self.draft.changed.connect(self._on_draft_changed)
         self.model.changed.connect(self._on_model_changed)
         self.data.changed.connect(self._on_data_changed)
+        self.doctor.changed.connect(self.issues_changed)
         self._choose()
 
     def open(self) -> None:
@@ -64,6 +67,7 @@ class Workbench(QObject):
         self.runs.stop()
         self.model.cancel()
         self.data.cancel()
+        self.doctor.close()
         if self.follower is not None:
             self.follower.stop()
 
@@ -86,10 +90,10 @@ class Workbench(QObject):
         return self.draft.value(option)
 
     def issues(self) -> list[Issue]:
-        """Return all issues of the draft: of its settings, its model and its data. A run has none."""
+        """Return all issues of the draft: settings, model, data, and what the doctor found. A run has none."""
         if self.read_only:
             return []
-        return [*self.draft.checked.issues, *self.model.issues(), *self.data.issues()]
+        return [*self.draft.checked.issues, *self.model.issues(), *self.data.issues(), *self.doctor.issues()]
 
     def can_start(self) -> bool:
         """Tell whether the draft can be started: no error, model and data read."""

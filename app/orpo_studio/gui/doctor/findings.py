@@ -1,0 +1,73 @@
+"""All findings, the worst first; the checks that found nothing wrong are behind a fold."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from orpo_studio.gui.doctor.finding_card import FindingCard
+from orpo_studio.gui.theme import em
+from orpo_studio.gui.widgets.basic import label
+from orpo_studio.gui.widgets.fold import Fold
+
+if TYPE_CHECKING:
+    from orpo_studio.data.doctor.report import Finding, Report
+
+OPEN_AT_FIRST = 3
+"""As many serious findings and warnings are open when a report is first shown."""
+
+
+class Findings(QWidget):
+    """Cards below each other."""
+
+    rows_wanted = Signal(object)
+    remedy_wanted = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cards: list[FindingCard] = []
+        self._good: Fold | None = None
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(em(0.5))
+        self._heading = label("", "heading")
+        self._column.addWidget(self._heading)
+
+    def show_report(self, report: "Report", *, editable: bool) -> None:
+        """Show the findings of a report; without buttons that change something where it is not editable."""
+        was_open = {card.finding.code for card in self.cards if card.is_open} if self.cards else None
+        self._clear()
+        order = ("serious", "warning", "note")
+        wrong = sorted((f for f in report.findings if f.severity in order), key=lambda f: order.index(f.severity))
+        good = [finding for finding in report.findings if finding.severity == "good"]
+        self._heading.setText("What was found" if wrong else "Nothing to fix was found.")
+        pressing = [finding.code for finding in wrong if finding.severity != "note"][:OPEN_AT_FIRST]
+        for finding in wrong:
+            card = FindingCard(finding, editable=editable)
+            card.rows_wanted.connect(self.rows_wanted)
+            card.remedy_wanted.connect(self.remedy_wanted)
+            card.set_open(finding.code in (pressing if was_open is None else was_open))
+            self.cards.append(card)
+            self._column.addWidget(card)
+        if good:
+            checks = "check" if len(good) == 1 else "checks"
+            self._good = Fold(f"✓ {len(good)} {checks} found nothing wrong", lambda: _good_list(good))
+            self._column.addWidget(self._good)
+
+    def _clear(self) -> None:
+        for widget in (*self.cards, *((self._good,) if self._good is not None else ())):
+            self._column.removeWidget(widget)
+            widget.hide()
+            widget.deleteLater()
+        self.cards, self._good = [], None
+
+
+def _good_list(good: "Sequence[Finding]") -> QWidget:
+    box = QWidget()
+    column = QVBoxLayout(box)
+    column.setContentsMargins(em(1), 0, 0, 0)
+    column.setSpacing(em(0.3))
+    for finding in good:
+        column.addWidget(label(f"✓ {finding.title}", "muted", wrap=True, selectable=True))
+    return box

@@ -1,0 +1,57 @@
+"""The head of the report: how clean the preferences look, on which grounds, and what that means for ORPO."""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from orpo_studio.gui.doctor.dial import Dial
+from orpo_studio.gui.doctor.verdict import noise_in_words, verdict_of
+from orpo_studio.gui.theme import em
+from orpo_studio.gui.widgets.basic import label, set_kind
+from orpo_studio.gui.widgets.fold import Fold
+
+if TYPE_CHECKING:
+    from orpo_studio.data.doctor.report import Report
+
+
+class CleanlinessCard(QFrame):
+    """Dial on the left, words on the right, the grounds behind a fold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("kind", "card")
+        self.dial = Dial()
+        self.word = label("", "title", selectable=True)
+        self.noise = label("", wrap=True, selectable=True)
+        self.meaning = label("", wrap=True, selectable=True)
+        self.trust = label("", "muted", wrap=True, selectable=True)
+        self.grounds = label("", "muted", wrap=True, selectable=True)
+        self.fold = Fold("What the figure rests on", self._grounds_box)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(em(1), em(1), em(1), em(1))
+        row.setSpacing(em(1.5))
+        row.addWidget(self.dial, 0, Qt.AlignmentFlag.AlignTop)
+        self.side = QVBoxLayout()
+        self.side.setSpacing(em(0.45))
+        for widget in (self.word, self.meaning, self.noise, self.trust, self.fold):
+            self.side.addWidget(widget)
+        self.side.addStretch(1)
+        row.addLayout(self.side, 1)
+
+    def show_report(self, report: "Report") -> None:
+        """Show what a report says of all pairs together."""
+        cleanliness = report.cleanliness
+        verdict = verdict_of(cleanliness)
+        self.dial.show_score(cleanliness.score, verdict.word, verdict.kind)
+        self.word.setText(verdict.word)
+        set_kind(self.word, "title")
+        self.meaning.setText(verdict.meaning)
+        self.noise.setText(noise_in_words(cleanliness))
+        self.trust.setText(cleanliness.trust)
+        self.trust.setVisible(bool(cleanliness.trust))
+        self.grounds.setText("\n".join(f"•  {ground}" for ground in cleanliness.grounds))
+        self.fold.setVisible(bool(cleanliness.grounds))
+
+    def _grounds_box(self) -> QWidget:
+        return self.grounds

@@ -1,0 +1,110 @@
+"""What a report means for ORPO, and how severities are told apart by sign and word. No Qt."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from orpo_studio.words import count, percent
+
+if TYPE_CHECKING:
+    from orpo_studio.data.doctor.report import Cleanliness, Finding, Report
+
+Kind = Literal["chosen", "attention", "failure", "muted"]
+"""Kind of a label, which decides its color."""
+CLEAN, MIXED = 80.0, 60.0
+"""Least score of clean data, and of data with some noise."""
+TOO_WIDE = 0.3
+"""From this width of the interval on the share of flipped pairs, the figure decides nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How clean, in a word, and what it means."""
+
+    word: str
+    kind: Kind
+    meaning: str
+
+
+_CLEAN = Verdict(
+    "Clean",
+    "chosen",
+    "ORPO is a good choice: it learns from the chosen and against the rejected answers in one training, and these "
+    "preferences point the same way.",
+)
+_MIXED = Verdict(
+    "Some noise",
+    "attention",
+    "ORPO can be used, and gains from cleaner pairs: try the remedies below first, and see after training whether the "
+    "held-out accuracy rose.",
+)
+_NOISY = Verdict(
+    "Noisy",
+    "failure",
+    "ORPO is a poor choice as the pairs stand: on noisy preferences SFT on the chosen answers followed by DPO does "
+    "better. Clean the data first, or train that way instead.",
+)
+_UNKNOWN = Verdict(
+    "Hard to tell",
+    "muted",
+    "The pairs show too little to say how clean they are. Read some of them below, and see after training whether the "
+    "held-out accuracy rose.",
+)
+
+
+def verdict_of(cleanliness: "Cleanliness") -> Verdict:
+    """Return what a cleanliness means for ORPO."""
+    if cleanliness.high - cleanliness.low > TOO_WIDE:
+        return _UNKNOWN
+    if cleanliness.score >= CLEAN:
+        return _CLEAN
+    return _MIXED if cleanliness.score >= MIXED else _NOISY
+
+
+def noise_in_words(cleanliness: "Cleanliness") -> str:
+    """Return the estimated share of flipped pairs with its interval."""
+    return (
+        f"About {percent(cleanliness.noise)} of the pairs look the wrong way round "
+        f"(between {percent(cleanliness.low)} and {percent(cleanliness.high)})."
+    )
+
+
+SIGNS: dict[str, tuple[str, str, Kind]] = {
+    "serious": ("✕", "Serious", "failure"),
+    "warning": ("▲", "Warning", "attention"),
+    "note": ("●", "Note", "muted"),
+    "good": ("✓", "Good", "chosen"),
+}
+"""Sign, word and kind of each severity."""
+
+
+def amount(finding: "Finding") -> str:
+    """Return how many pairs a finding concerns: ``41 pairs · 3.2 %``; empty where it is about none in particular."""
+    if not finding.count:
+        return ""
+    return f"{count(finding.count)} {'pair' if finding.count == 1 else 'pairs'} · {share_in_words(finding.share)}"
+
+
+def share_in_words(share: float) -> str:
+    """Return a share as a percentage that is never 0 % for something and never 100 % for less than all."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.999 < share < 1:
+        return "> 99.9 %"
+    return percent(share, 0 if share in {0, 1} or 0.1 <= share <= 0.99 else 1)
+
+
+def summary(report: "Report") -> str:
+    """Return a report in a few words, for a link to it."""
+    serious = sum(finding.severity == "serious" for finding in report.findings)
+    warnings = sum(finding.severity == "warning" for finding in report.findings)
+    word = verdict_of(report.cleanliness).word
+    told = [
+        f"{number} {name if number == 1 else names}"
+        for number, name, names in (
+            (serious, "serious finding", "serious findings"),
+            (warnings, "warning", "warnings"),
+        )
+        if number
+    ]
+    sign = "✕" if serious else "▲" if warnings else "✓"
+    return f"{sign} {word} · {', '.join(told) or 'nothing to fix'}"

@@ -1,0 +1,82 @@
+"""What the doctor's report says in words: bins, verdicts, shares, and the report as Markdown."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.doctor_report import DUPLICATES, LENGTHS, LONGER, SIMILARITIES, make_report
+from orpo_studio.gui.doctor.as_markdown import as_markdown
+from orpo_studio.gui.doctor.bins import in_words, middle, quantile, reading
+from orpo_studio.gui.doctor.verdict import amount, share_in_words, summary, verdict_of
+
+
+def test_that_a_median_lies_evenly_within_its_bin() -> None:
+    assert quantile((0.0, 10.0, 20.0), (4, 4), 0.5) == pytest.approx(10.0)
+    assert quantile((0.0, 10.0, 20.0), (0, 8), 0.25) == pytest.approx(12.5)
+    assert quantile((0.0, 10.0), (0,), 0.5) is None
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=30), st.floats(0, 1))
+def test_that_a_quantile_stays_within_the_edges(counts: list[int], share: float) -> None:
+    edges = tuple(float(edge) for edge in range(len(counts) + 1))
+    found = quantile(edges, tuple(counts), share)
+
+    assert (found is None) == (sum(counts) == 0)
+    assert found is None or 0 <= found <= edges[-1]
+
+
+def test_that_a_histogram_is_told_by_medians_bins_and_sentences() -> None:
+    assert middle(LENGTHS).startswith("Half lie below: prompt ")
+    assert reading(LENGTHS, 2).startswith("80–120 tokens: prompt ")
+    assert "and more" in reading(LENGTHS, len(LENGTHS.edges) - 2)
+    assert "The line marks 1\u202f024 tokens." in in_words(LENGTHS)
+    assert reading(SIMILARITIES, 3).startswith("0.15–0.2: ")
+
+
+def test_that_only_clean_preferences_make_orpo_a_good_choice() -> None:
+    words = [verdict_of(make_report(score=score).cleanliness) for score in (95, 70, 30)]
+
+    assert [verdict.word for verdict in words] == ["Clean", "Some noise", "Noisy"]
+    assert "good choice" in words[0].meaning
+    assert "SFT" in words[2].meaning
+    assert "DPO" in words[2].meaning
+
+
+def test_that_a_wide_interval_decides_nothing() -> None:
+    unsure = replace(make_report(score=90).cleanliness, low=0.0, high=0.4)
+
+    assert verdict_of(unsure).word == "Hard to tell"
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.0, "0 %"), (0.0001, "< 0.1 %"), (0.041, "4.1 %"), (0.64, "64 %"), (0.9999, "> 99.9 %"), (1.0, "100 %")],
+)
+def test_that_a_share_is_never_rounded_to_none_or_all(share: float, words: str) -> None:
+    assert share_in_words(share) == words
+
+
+def test_that_a_finding_about_no_pair_in_particular_has_no_amount() -> None:
+    assert amount(DUPLICATES) == "41 pairs · 4.1 %"
+    assert not amount(replace(LONGER, count=0, share=0.0))
+
+
+def test_that_a_report_is_summed_up_by_its_worst() -> None:
+    assert summary(make_report()) == "✕ Clean · 1 serious finding, 1 warning"
+    assert summary(make_report(LONGER)) == "✓ Clean · nothing to fix"
+
+
+def test_that_markdown_tells_everything_and_reads_no_markup_in_the_data() -> None:
+    nasty = replace(DUPLICATES, examples=("<img src=x> [link](http://x) \x1b[31m | `code`",))
+    text = as_markdown(make_report(nasty, LONGER), "pairs_*.jsonl")
+
+    assert "## Cleanliness: 84 of 100, clean" in text
+    assert "### Warning: 41 pairs are exact duplicates" in text
+    assert "Remedy `drop-exact-duplicates`" in text
+    assert "Length of prompts and answers" in text
+    assert "\x1b" not in text
+    assert not re.search(r"(?<!\\)<img|(?<!\\)\[link", text)
+    assert r"pairs\_\*.jsonl" in text
