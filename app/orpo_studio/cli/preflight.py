@@ -3,7 +3,7 @@
 from orpo_studio import paths
 from orpo_studio.cli.output import Output
 from orpo_studio.config import RunSpec
-from orpo_studio.runs.inputs import data_files, model_folder
+from orpo_studio.runs.inputs import model_folder
 
 
 def look(spec: RunSpec, output: Output) -> None:
@@ -31,13 +31,14 @@ def _look_at_model(spec: RunSpec, output: Output) -> None:
 
 
 def _look_at_data(spec: RunSpec, output: Output) -> None:
-    from orpo_studio.data.conversion import prepare  # brings pyarrow
+    from orpo_studio.data.conversion import prepare_plan  # brings pyarrow
+    from orpo_studio.data.plan import plan_of
 
-    source, held_out = data_files(spec.data)
-    prepared = prepare(source, held_out=held_out, seed=spec.data.split_seed, cache=paths.cache_folder() / "data")
+    plan = plan_of(spec.data, spec.recipe.max_length)
+    prepared = prepare_plan(plan, paths.cache_folder() / "data")
     summary = prepared.summary
     aside = sum(summary.set_aside.values())
     output.say(
-        f"Data: {source.name}, {summary.rows_in:,} rows: {summary.train:,} to train on, {summary.held_out:,} held out"
-        + (f", {aside:,} set aside" if aside else "")
+        f"Data: {plan.source.name}, {summary.rows_in:,} rows: "
+        f"{summary.train:,} to train on, {summary.held_out:,} held out" + (f", {aside:,} set aside" if aside else "")
     )

@@ -11,7 +11,7 @@ from orpo_studio.config import Issue
 from orpo_studio.config.sections import DataSection
 from orpo_studio.gui.background import Cancelled, Task, on_main_thread, run_in_background
 from orpo_studio.gui.notice import notice_of
-from orpo_studio.runs.inputs import data_files, model_folder
+from orpo_studio.runs.inputs import model_folder
 
 if TYPE_CHECKING:
     from orpo_studio.data.prepared import PreparedData
@@ -113,26 +113,26 @@ class DataChoice(_Choice):
         super().__init__(parent)
         self.prepared: PreparedData | None = None
         self._data = DataSection()
+        self._max_length = 0
 
-    def choose(self, data: DataSection) -> None:
-        """Convert and split the file that is named; the empty string means none."""
-        if data != self._data:
-            self._data = data
+    def choose(self, data: DataSection, max_length: int) -> None:
+        """Convert, split and mend what is named; no source means none. Some remedies go by the maximum length."""
+        if data != self._data or (data.remedies and max_length != self._max_length):
+            self._data, self._max_length = data, max_length
             self._choose(is_named=bool(data.source))
 
     def _work(self) -> Callable[[Task], Any]:
-        (file, held_out), seed = data_files(self._data), self._data.split_seed
+        data, max_length = self._data, self._max_length
 
         def work(task: Task) -> "PreparedData":
-            from orpo_studio.data.conversion import prepare
+            from orpo_studio.data.conversion import prepare_plan
+            from orpo_studio.data.plan import plan_of
             from orpo_studio.data.problem import ConversionCancelled
 
             try:
-                return prepare(
-                    file,
-                    held_out=held_out,
-                    seed=seed,
-                    cache=paths.cache_folder() / "data",
+                return prepare_plan(
+                    plan_of(data, max_length),
+                    paths.cache_folder() / "data",
                     progress=lambda share: on_main_thread(self, self.progressed.emit, share),
                     cancel=task.is_cancelled,
                 )

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from orpo_studio import paths
-from orpo_studio.data.conversion import convert
+from orpo_studio.data.conversion import convert_plan
 from orpo_studio.data.pair import Pair
+from orpo_studio.data.plan import plan_of
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled, DataProblem
-from orpo_studio.runs.inputs import data_files, model_folder
+from orpo_studio.runs.inputs import model_folder
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.load import Loaded
 from orpo_studio.trainer.problems import StopNow, TrainerProblem
@@ -39,14 +40,11 @@ def prepare_pairs(context: JobContext) -> PreparedData:
 
 
 def _convert(context: JobContext) -> PreparedData:
-    source, held_out = data_files(context.spec.data)
     advance = context.stage("prepare_data", "Prepare the data", total=100, unit="%")
     try:
-        return convert(
-            source,
+        return convert_plan(
+            plan_of(context.spec.data, context.spec.recipe.max_length),
             context.folder.data,
-            held_out=held_out,
-            seed=context.spec.data.split_seed,
             progress=lambda share: advance(int(100 * share)),
             cancel=context.stop_wanted,
         )

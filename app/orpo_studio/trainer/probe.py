@@ -9,12 +9,12 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from orpo_studio import paths
 from orpo_studio.config.plan import make_plan
-from orpo_studio.data.conversion import prepare
+from orpo_studio.data.conversion import prepare_plan
+from orpo_studio.data.plan import plan_of
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled
 from orpo_studio.events import ProbeFinished, Stage
 from orpo_studio.runs import Job
-from orpo_studio.runs.inputs import data_files
 from orpo_studio.trainer.adapter import load_for_training
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.decisions import Decisions
@@ -57,14 +57,11 @@ def probe(context: JobContext) -> None:
 
 def _prepare(context: JobContext) -> PreparedData:
     """Return the pairs from the cache that windows and terminals look at data by, so that they are there already."""
-    source, held_out = data_files(context.spec.data)
     advance = context.stage("prepare_data", "Prepare the data", total=100, unit="%")
     try:
-        return prepare(
-            source,
-            held_out=held_out,
-            seed=context.spec.data.split_seed,
-            cache=paths.cache_folder() / "data",
+        return prepare_plan(
+            plan_of(context.spec.data, context.spec.recipe.max_length),
+            paths.cache_folder() / "data",
             progress=lambda share: advance(int(100 * share)),
             cancel=context.stop_wanted,
         )
