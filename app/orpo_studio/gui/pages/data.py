@@ -7,6 +7,9 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QProgressBar,
 
 from orpo_studio.config import DEMO, find_option
 from orpo_studio.gui.background import Task, run_in_background
+from orpo_studio.gui.doctor.examination import REMEDIES
+from orpo_studio.gui.doctor.link import DoctorLink
+from orpo_studio.gui.doctor.panel import DoctorPanel
 from orpo_studio.gui.notice import notice_of
 from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.pairs.aside import SetAsideTable
@@ -19,6 +22,7 @@ from orpo_studio.gui.widgets.combo import ComboBox
 from orpo_studio.gui.workbench import Workbench
 
 if TYPE_CHECKING:
+    from orpo_studio.data.doctor.report import Finding
     from orpo_studio.data.pages import PairPages, Split
     from orpo_studio.models.card import ModelCard
 
@@ -50,8 +54,15 @@ class DataPage(Page):
         self._on_subject()
 
     def show_option(self, name: str) -> None:
+        if name == REMEDIES:
+            self.show_doctor()
+            return
         field = {HELD_OUT: self.held_out, HELD_OUT_FILE: self.held_out_file}.get(name, self.source)
         field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_doctor(self) -> None:
+        """Show the doctor's report in place of the pairs."""
+        self.shown.setCurrentIndex(self.shown.findData("doctor"))
 
     # --- building
 
@@ -92,11 +103,13 @@ class DataPage(Page):
         self.shown.setAccessibleName("Which pairs are shown")
         for text, split in (("Training pairs", "train"), ("Held-out pairs", "held_out"), ("Set aside", "set_aside")):
             self.shown.addItem(text, split)
+        self.shown.addItem("Doctor's report", "doctor")
         self.shown.currentIndexChanged.connect(self._show_split)
         row = QHBoxLayout()
         row.setSpacing(em(1))
         row.addWidget(self.counts)
         row.addWidget(self.evidence, 1)
+        row.addWidget(DoctorLink(self.bench.doctor, self.show_doctor, self))
         row.addWidget(self.shown)
         self.body.addLayout(row)
         self.progress = QProgressBar()
@@ -119,7 +132,9 @@ class DataPage(Page):
         pairs.addWidget(self.pair_view)
         pairs.setSizes([em(13), em(20)])
         self.stack = QStackedWidget()
-        for widget in (self.empty, pairs, self.aside):
+        self.doctor = DoctorPanel(self.bench)
+        self.doctor.rows_wanted.connect(self._show_finding)
+        for widget in (self.empty, pairs, self.aside, self.doctor):
             self.stack.addWidget(widget)
         self.body.addWidget(self.stack, 1)
 
@@ -184,6 +199,9 @@ class DataPage(Page):
         if split == "set_aside":
             self.stack.setCurrentIndex(2)
             return
+        if split == "doctor":
+            self.stack.setCurrentWidget(self.doctor)
+            return
         self.stack.setCurrentIndex(1)
         chosen: Split = "held_out" if split == "held_out" else "train"
         self.model.show_pairs(self._pages, chosen)
@@ -191,6 +209,15 @@ class DataPage(Page):
             self.table.selectRow(0)
         else:
             self.pair_view.show_pair(None, None, 0)
+
+    def _show_finding(self, finding: "Finding") -> None:
+        """Show the pairs of a finding of the doctor's."""
+        if self._pages is None or not finding.rows:
+            return
+        train = self._pages.count("train")
+        held_out = finding.rows[0] >= train
+        self.shown.setCurrentIndex(self.shown.findData("held_out" if held_out else "train"))
+        self.table.selectRow(finding.rows[0] - (train if held_out else 0))
 
     def _on_selection(self, selected: QItemSelection, _deselected: QItemSelection) -> None:
         if selected.indexes():
