@@ -65,8 +65,8 @@ def test_that_a_finding_about_no_pair_in_particular_has_no_amount() -> None:
 
 
 def test_that_a_report_is_summed_up_by_its_worst() -> None:
-    assert summary(make_report()) == "✕ Clean · 1 serious finding, 1 warning"
-    assert summary(make_report(LONGER)) == "✓ Clean · nothing to fix"
+    assert summary(make_report()) == "Clean · ✕ 1 serious · ▲ 1 warning"
+    assert summary(make_report(LONGER)) == "Clean · ✓ nothing to fix"
 
 
 def test_that_markdown_tells_everything_and_reads_no_markup_in_the_data() -> None:

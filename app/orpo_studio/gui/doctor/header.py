@@ -3,20 +3,19 @@
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
 
 from orpo_studio.gui.doctor.dial import Dial
 from orpo_studio.gui.doctor.verdict import noise_in_words, verdict_of
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import label, set_kind
-from orpo_studio.gui.widgets.fold import Fold
 
 if TYPE_CHECKING:
     from orpo_studio.data.doctor.report import Report
 
 
 class CleanlinessCard(QFrame):
-    """Dial on the left, words on the right, the grounds behind a fold."""
+    """Dial on the left, words beside it, the grounds at the right."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,17 +26,13 @@ class CleanlinessCard(QFrame):
         self.meaning = label("", wrap=True, selectable=True)
         self.trust = label("", "muted", wrap=True, selectable=True)
         self.grounds = label("", "muted", wrap=True, selectable=True)
-        self.fold = Fold("What the figure rests on", self._grounds_box)
         row = QHBoxLayout(self)
         row.setContentsMargins(em(1), em(1), em(1), em(1))
         row.setSpacing(em(1.5))
         row.addWidget(self.dial, 0, Qt.AlignmentFlag.AlignTop)
-        self.side = QVBoxLayout()
-        self.side.setSpacing(em(0.45))
-        for widget in (self.word, self.meaning, self.noise, self.trust, self.fold):
-            self.side.addWidget(widget)
-        self.side.addStretch(1)
-        row.addLayout(self.side, 1)
+        row.addLayout(_column(self.word, self.meaning, self.noise, self.trust), 5)
+        self.ground_title = label("What the figure rests on", "heading")
+        row.addLayout(_column(self.ground_title, self.grounds), 4)
 
     def show_report(self, report: "Report") -> None:
         """Show what a report says of all pairs together."""
@@ -51,7 +46,13 @@ class CleanlinessCard(QFrame):
         self.trust.setText(cleanliness.trust)
         self.trust.setVisible(bool(cleanliness.trust))
         self.grounds.setText("\n".join(f"•  {ground}" for ground in cleanliness.grounds))
-        self.fold.setVisible(bool(cleanliness.grounds))
+        self.ground_title.setVisible(bool(cleanliness.grounds))
 
-    def _grounds_box(self) -> QWidget:
-        return self.grounds
+
+def _column(*labels: QLabel) -> QVBoxLayout:
+    column = QVBoxLayout()
+    column.setSpacing(em(0.45))
+    for shown in labels:
+        column.addWidget(shown)
+    column.addStretch(1)
+    return column

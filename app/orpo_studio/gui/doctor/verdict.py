@@ -94,17 +94,15 @@ def share_in_words(share: float) -> str:
 
 
 def summary(report: "Report") -> str:
-    """Return a report in a few words, for a link to it."""
+    """Return a report in a few words, for a link to it: ``Clean · ✕ 1 serious · ▲ 2 warnings``."""
     serious = sum(finding.severity == "serious" for finding in report.findings)
     warnings = sum(finding.severity == "warning" for finding in report.findings)
-    word = verdict_of(report.cleanliness).word
     told = [
-        f"{number} {name if number == 1 else names}"
-        for number, name, names in (
-            (serious, "serious finding", "serious findings"),
-            (warnings, "warning", "warnings"),
+        f"{sign} {number} {word}"
+        for sign, number, word in (
+            ("✕", serious, "serious"),
+            ("▲", warnings, "warning" if warnings == 1 else "warnings"),
         )
         if number
     ]
-    sign = "✕" if serious else "▲" if warnings else "✓"
-    return f"{sign} {word} · {', '.join(told) or 'nothing to fix'}"
+    return " · ".join([verdict_of(report.cleanliness).word, *(told or ["✓ nothing to fix"])])
