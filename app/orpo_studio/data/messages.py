@@ -1,6 +1,9 @@
 """Turn what stands in a row's cells into messages, and messages into a pair."""
 
-from orpo_studio.data.pair import Message, Pair
+import re
+from collections.abc import Mapping
+
+from orpo_studio.data.pair import Message, Pair, Single
 from orpo_studio.data.problem import Reason, RowProblem
 
 ROLES = {
@@ -21,6 +24,9 @@ ROLES = {
 """The roles found in the wild, and what each means."""
 
 _ASKING = ("user", "tool")
+_TEMPLATE_TOKEN = re.compile(r"<\|[^|<>]*\|>|</?s>|\[/?INST\]|<</?SYS>>")
+_SPEAKER_NAME = 24
+"""What a transcript writes around each turn is not longer, in characters; more than that is text of its own."""
 
 
 def looks_like_message(value: object) -> bool:
@@ -30,7 +36,15 @@ def looks_like_message(value: object) -> bool:
     )
 
 
-def assemble(prompt: object, chosen: object, rejected: object, *, system: object = None, row: int) -> Pair:
+def assemble(
+    prompt: object,
+    chosen: object,
+    rejected: object,
+    *,
+    system: object = None,
+    row: int,
+    roles: Mapping[str, str] = ROLES,
+) -> Pair:
     """Return the pair that a row's cells make.
 
     Args:
@@ -39,15 +53,17 @@ def assemble(prompt: object, chosen: object, rejected: object, *, system: object
         rejected: likewise.
         system: a system prompt kept in a column of its own.
         row: number of the row in its source.
+        roles: the role of each speaker's name, in lower case.
 
     Raises:
         RowProblem: the cells make no pair.
     """
-    before = _to_messages(prompt, "prompt", role="user")
-    better = _answer(chosen, "chosen")
-    worse = _answer(rejected, "rejected")
-    if _holds_prompt(better) or _holds_prompt(worse):
-        before, better, worse = _take_prompt_out(before, isinstance(prompt, str), better, worse)
+    before = _to_messages(prompt, "prompt", "user", roles)
+    better = _answer(chosen, "chosen", roles)
+    worse = _answer(rejected, "rejected", roles)
+    if prompt is None or _holds_prompt(better) or _holds_prompt(worse):
+        common, better, worse = _take_prompt_out(better, worse)
+        before = _without_doubling(before, common, prompt_is_text=isinstance(prompt, str))
     before = _with_system(before, system)
     _check_prompt(before)
     _check_answer(better, "chosen")
@@ -57,35 +73,62 @@ def assemble(prompt: object, chosen: object, rejected: object, *, system: object
     return Pair(before, better, worse, row)
 
 
-def _to_messages(value: object, field: str, *, role: str) -> list[Message]:
+def assemble_single(
+    prompt: object, answer: object, *, good: bool, system: object = None, row: int, roles: Mapping[str, str] = ROLES
+) -> Single:
+    """Return the single answer that a row's cells make.
+
+    Args:
+        prompt: text, messages, or None where the answer's messages hold the prompt.
+        answer: text, one message, or messages; these may repeat the prompt.
+        good: whether the answer was called good.
+        system: a system prompt kept in a column of its own.
+        row: number of the row in its source.
+        roles: the role of each speaker's name, in lower case.
+
+    Raises:
+        RowProblem: the cells make no answer to a prompt.
+    """
+    before = _to_messages(prompt, "prompt", "user", roles)
+    said = _answer(answer, "completion", roles)
+    if prompt is None or _holds_prompt(said):
+        common, said = _split_last(said)
+        before = _without_doubling(before, common, prompt_is_text=isinstance(prompt, str))
+    before = _with_system(before, system)
+    _check_prompt(before)
+    _check_answer(said, "completion")
+    return Single(before, said, good, row)
+
+
+def _to_messages(value: object, field: str, role: str, roles: Mapping[str, str]) -> list[Message]:
     if value is None:
         return []
     if isinstance(value, str):
         return [_message(role, value, field)] if value.strip() else []
     if isinstance(value, dict):
-        return [_from_mapping(value, field)]
+        return [_from_mapping(value, field, roles)]
     if isinstance(value, list):
-        return [_from_mapping(entry, field) for entry in value]
+        return [_from_mapping(entry, field, roles) for entry in value]
     raise RowProblem(Reason.NOT_TEXT, f"{field} is {_kind(value)}, neither text nor messages.")
 
 
-def _answer(value: object, field: str) -> list[Message]:
+def _answer(value: object, field: str, roles: Mapping[str, str]) -> list[Message]:
     if value is None:
         raise RowProblem(Reason.MISSING_FIELD, f"{field} is missing.")
-    messages = _to_messages(value, field, role="assistant")
+    messages = _to_messages(value, field, "assistant", roles)
     if not messages:
         raise RowProblem(Reason.EMPTY_ANSWER, f"{field} is empty.")
     return messages
 
 
-def _from_mapping(value: object, field: str) -> Message:
+def _from_mapping(value: object, field: str, roles: Mapping[str, str]) -> Message:
     if not looks_like_message(value) or not isinstance(value, dict):
         raise RowProblem(
             Reason.NOT_TEXT, f"{field} holds {_kind(value)} where a message with a role and a content should be."
         )
     role_key, content_key = ("role", "content") if value.get("role") is not None else ("from", "value")
     name, content = value.get(role_key), value.get(content_key)
-    role = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
+    role = roles.get(name.strip().lower()) if isinstance(name, str) else None
     if role is None:
         raise RowProblem(Reason.ROLES, f"{field} has a turn by {str(name)[:40]!r}, a role that is not known.")
     return _message(role, _joined_parts(content), field)
@@ -130,27 +173,54 @@ def _holds_prompt(answer: list[Message]) -> bool:
     return answer[0]["role"] != "assistant"
 
 
-def _take_prompt_out(
-    before: list[Message], prompt_is_text: bool, better: list[Message], worse: list[Message]
-) -> tuple[list[Message], list[Message], list[Message]]:
-    """Split whole conversations into their common start and the two answers, without doubling the prompt."""
+def _take_prompt_out(better: list[Message], worse: list[Message]) -> tuple[list[Message], list[Message], list[Message]]:
+    """Return the prompt that whole conversations begin with, and the two answers.
+
+    Where only one of the two is a whole conversation, its last answer is the one that is compared.
+    """
+    if _holds_prompt(better) != _holds_prompt(worse):
+        if _holds_prompt(better):
+            common, better = _split_last(better)
+        else:
+            common, worse = _split_last(worse)
+        return common, better, worse
     shared = 0
-    while shared < min(len(better), len(worse)) - 1 and better[shared] == worse[shared]:
+    while shared < min(len(better), len(worse)) - 1 and _same(better[shared], worse[shared]):
         shared += 1
     while shared and better[shared - 1]["role"] == "assistant":
         shared -= 1  # what the assistant said right before the two part belongs to both answers
-    common = better[:shared]
-    if not common:
+    if not shared:
         raise RowProblem(Reason.ROLES, "The chosen and the rejected conversation do not begin with the same prompt.")
-    if not before or common[: len(before)] == before:
-        pass
-    elif prompt_is_text:
+    return better[:shared], better[shared:], worse[shared:]
+
+
+def _split_last(conversation: list[Message]) -> tuple[list[Message], list[Message]]:
+    """Split a whole conversation before its last answer."""
+    place = len(conversation)
+    while place and conversation[place - 1]["role"] == "assistant":
+        place -= 1
+    if place == len(conversation):
+        raise RowProblem(Reason.ROLES, "A conversation does not end with the assistant's turn.")
+    return conversation[:place], conversation[place:]
+
+
+def _without_doubling(before: list[Message], common: list[Message], *, prompt_is_text: bool) -> list[Message]:
+    """Return the prompt once, where a prompt column and the answers' own start both hold it."""
+    if not before or _stripped(common[: len(before)]) == _stripped(before):
+        return common
+    if prompt_is_text:
         _check_repeats(before[0]["content"], common)
-    elif all(message["role"] == "system" for message in before) and common[0]["role"] != "system":
-        common = before + common
-    else:
-        raise RowProblem(Reason.PROMPT_MISMATCH, "The prompt and the start of the answers are different conversations.")
-    return common, better[shared:], worse[shared:]
+        return common
+    if _stripped(before[-len(common) :]) == _stripped(common):
+        return before  # the answers repeat the end of the prompt only
+    asked = [message for message in before if message["role"] != "system"]
+    if common[0]["role"] != "system" and _stripped(common[: len(asked)]) == _stripped(asked):
+        return [message for message in before if message["role"] == "system"] + common
+    raise RowProblem(Reason.PROMPT_MISMATCH, "The prompt and the start of the answers are different conversations.")
+
+
+def _same(one: Message, other: Message) -> bool:
+    return _stripped([one]) == _stripped([other])
 
 
 def _check_repeats(prompt: str, common: list[Message]) -> None:
@@ -158,8 +228,14 @@ def _check_repeats(prompt: str, common: list[Message]) -> None:
     asked = prompt.strip()
     if any(message["content"].strip() == asked for message in common):
         return
-    if all(message["content"].strip() in asked for message in common):
-        return
+    rest = _TEMPLATE_TOKEN.sub("", asked)
+    for content in sorted((message["content"].strip() for message in common), key=len, reverse=True):
+        if content not in rest:
+            break
+        rest = rest.replace(content, "", 1)
+    else:
+        if len(rest.strip()) <= _SPEAKER_NAME * (len(common) + 1):
+            return
     raise RowProblem(Reason.PROMPT_MISMATCH, "The prompt is not what the two conversations begin with.")
 
 

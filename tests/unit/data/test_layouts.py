@@ -161,7 +161,7 @@ def test_that_sharegpt_ranking_is_read_with_system_and_many_turns() -> None:
         ({"chosen": [turn("assistant", "a"), turn("user", "b")]}, Reason.ROLES),
         ({"chosen": [turn("user", "a")]}, Reason.ROLES),
         ({"chosen": [turn("narrator", "a")]}, Reason.ROLES),
-        ({"chosen": [turn("user", "Hi"), turn("assistant", "a")], "rejected": "b"}, Reason.ROLES),
+        ({"chosen": [turn("user", "Hi"), turn("assistant", "a"), turn("user", "b")], "rejected": "b"}, Reason.ROLES),
         (
             {
                 "prompt": "Something else",
