@@ -40,6 +40,8 @@ class PairCells:
     prompt: str
     chosen: str
     rejected: str
+    sizes: tuple[int, ...] = (0, 0, 0)
+    """Bytes of text of prompt, chosen and rejected."""
 
 
 class Pages(Protocol):
@@ -123,6 +125,13 @@ class PairPages:
         train = min(self._train, len(self))
         return range(train if split == "held_out" else 0, train if split == "train" else len(self))
 
+    def batches_of(self, span: range) -> list[tuple[int, int]]:
+        """Return the record batches that hold a span of positions: the place of each in the file, and its first row."""
+        if not span:
+            return []
+        first, last = (bisect_right(self._starts, position) - 1 for position in (span[0], span[-1]))
+        return [(place, self._starts[place]) for place in range(first, last + 1)]
+
     def page(self, start: int, count: int, split: Split | None = None) -> list[Pair]:
         """Return up to ``count`` pairs of a split (or of all), from the ``start``-th on."""
         return [pair for rows in self._slices(self.span(split)[start : start + max(0, count)]) for pair in _pairs(rows)]
@@ -143,7 +152,8 @@ class PairPages:
             batch, row = self._find(position)
             texts = (_one_line(turns.last_text(row, _READ), CELL_LENGTH) for turns in batch.turns)
             split: Split = "train" if position < self._train else "held_out"
-            cells.append(PairCells(batch.rows.column("source_row")[row].as_py(), split, *texts))
+            sizes = tuple(turns.bytes_of(row) for turns in batch.turns)
+            cells.append(PairCells(batch.rows.column("source_row")[row].as_py(), split, *texts, sizes))
         return cells
 
     def text_bytes(self, position: int) -> int:
@@ -200,13 +210,22 @@ class ListPages:
     def cells_at(self, positions: Sequence[int]) -> list[PairCells]:
         """Return what a table shows of the pairs at some positions, in that order."""
         return [
-            PairCells(pair.source_row, "train", *(cell_text(turns) for turns in _parts(pair)))
+            PairCells(
+                pair.source_row,
+                "train",
+                *(cell_text(turns) for turns in _parts(pair)),
+                tuple(_bytes_of(turns) for turns in _parts(pair)),
+            )
             for pair in (self._pairs[position] for position in positions)
         ]
 
     def text_bytes(self, position: int) -> int:
-        """Return how many bytes of text a pair has, or nearly: a character is taken for one."""
-        return sum(len(turn["content"]) for turns in _parts(self._pairs[position]) for turn in turns)
+        """Return how many bytes of text a pair has."""
+        return sum(_bytes_of(turns) for turns in _parts(self._pairs[position]))
+
+
+def _bytes_of(turns: Sequence[Message]) -> int:
+    return sum(len(turn["content"].encode(errors="replace")) for turn in turns)
 
 
 def _parts(pair: Pair) -> tuple[list[Message], list[Message], list[Message]]:
@@ -214,7 +233,10 @@ def _parts(pair: Pair) -> tuple[list[Message], list[Message], list[Message]]:
 
 
 def _pairs(rows: "pa.RecordBatch") -> list[Pair]:
-    return [Pair(row["prompt"], row["chosen"], row["rejected"], row["source_row"]) for row in rows.to_pylist()]
+    return [
+        Pair(row["prompt"], row["chosen"], row["rejected"], row["source_row"], row["origin"])
+        for row in rows.to_pylist()
+    ]
 
 
 _READ = 4 * CELL_LENGTH * _BYTES_A_CHARACTER
