@@ -14,12 +14,12 @@ import numpy as np
 
 from orpo_studio.data import prepared
 from orpo_studio.data.aside import AsideWriter
+from orpo_studio.data.digest import bytes_of, digest_of
 from orpo_studio.data.drawing import draw
 from orpo_studio.data.gathering import Gathered, gather
 from orpo_studio.data.plan import DataPlan, Portion
 from orpo_studio.data.prepared import PreparedData, SourceSummary, Summary
 from orpo_studio.data.problem import REASON_TITLES, ConversionCancelled, DataProblem, Reason
-from orpo_studio.data.reading import require_file
 from orpo_studio.data.split import choose_held_out, held_out_count
 
 Progress = Callable[[float], None]
@@ -27,7 +27,6 @@ Progress = Callable[[float], None]
 Cancel = Callable[[], bool]
 """Asked now and then whether to stop, such as ``threading.Event().is_set``."""
 
-_BLOCK = 1 << 20
 _DAY = 86_400.0
 
 
@@ -138,32 +137,6 @@ def _content_key(plan: DataPlan, cancel: Cancel | None) -> str:
         content = digest_of(portion.source, cancel, portion.split)
         key.update(f"{content} {portion.source.suffix} {portion.share} {portion.most}\n".encode())
     return key.hexdigest()
-
-
-def digest_of(path: Path, cancel: Cancel | None = None, split: str = "") -> str:  # noqa: ARG001
-    """Return what stands for a file's content.
-
-    Raises:
-        DataProblem: the file cannot be read.
-        ConversionCancelled: ``cancel`` said so.
-    """
-    require_file(path)
-    stop = cancel or _never
-    digest = blake2b(digest_size=32)
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                if stop():
-                    raise ConversionCancelled
-                digest.update(block)
-    except OSError as error:
-        raise DataProblem(
-            "unreadable-file",
-            f"{path.name} cannot be read.",
-            detail=f"{path}: {error.strerror}",
-            hint="Check that the file is there and that you may read it.",
-        ) from error
-    return f"blake2b:{digest.hexdigest()}"
 
 
 def _no_progress(_share: float) -> None:
@@ -347,6 +320,6 @@ def _source_summary(read: Gathered) -> SourceSummary:
         evidence=read.recognition.evidence,
         rows_in=read.rows_in,
         pairs=int(read.takes.sum()),
-        bytes=source.stat().st_size,
+        bytes=bytes_of(source, split),
         digest=digest_of(source, None, split),
     )

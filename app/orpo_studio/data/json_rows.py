@@ -1,61 +1,79 @@
 """Rows of JSON and JSONL text, one at a time."""
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import TextIO, cast
+from collections.abc import Iterator
+from typing import BinaryIO, TextIO, cast
 
+from orpo_studio.data.json_stream import LARGEST_VALUE, FieldTwice, JsonStream, Twice, decode
 from orpo_studio.data.messages import looks_like_message
-from orpo_studio.data.problem import DataProblem
 from orpo_studio.data.rows import EXCERPT, NumberedRow, Unreadable
+from orpo_studio.data.split_names import is_split_name
 
-_BLOCK = 1 << 20
-_LARGEST_VALUE = 1 << 28
-"""Longest single value that is waited for, in characters; beyond it the file is taken to be damaged."""
-_NEAR_END = 32
-"""Where the decoder stops within so many characters of the text at hand, the value may only be cut off there."""
-
-
-def _integer(digits: str) -> int | float:
-    """Read an integer; Python refuses those of more than 4,300 digits, which no row needs exactly."""
-    return int(digits) if len(digits) <= 4_000 else float(digits)
-
-
-_DECODER = json.JSONDecoder(parse_int=_integer)
+_ROW_COLUMNS = {
+    "prompt", "instruction", "question", "query", "chosen", "rejected", "accepted", "preferred_output",
+    "non_preferred_output", "completion", "completions", "answers", "responses", "messages", "conversation",
+    "conversations", "winner", "label", "labels",
+}  # fmt: skip
+"""Fields by which an object is a row itself, though another of its fields is a list of objects."""
 
 
 def is_json_object(text: str) -> bool:
     """Tell whether a text is one JSON object and nothing else."""
     try:
-        return isinstance(_DECODER.decode(text), dict)
+        return isinstance(decode(text), dict)
+    except FieldTwice:
+        return True
     except (ValueError, RecursionError):
         return False
 
 
-def byte_line_rows(lines: Iterable[bytes]) -> Iterator[NumberedRow]:
+def byte_line_rows(lines: BinaryIO) -> Iterator[NumberedRow]:
     """Yield the rows of UTF-8 JSONL; a line that is not text or not a JSON object does not end the reading."""
     start = 0
-    for number, line in enumerate(lines, 1):
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            words = f"The line is not valid UTF-8: byte {start + error.start:,} of the file cannot be read."
-            yield number, Unreadable(words, line[:EXCERPT].decode("utf-8", errors="replace"))
+    number = 0
+    while line := lines.readline(LARGEST_VALUE):
+        number += 1
+        length = len(line)
+        if length == LARGEST_VALUE and not line.endswith(b"\n"):
+            while more := lines.readline(LARGEST_VALUE):
+                length += len(more)
+                if more.endswith(b"\n"):
+                    break
+            yield number, _too_long(line[:EXCERPT].decode("utf-8", errors="replace"))
         else:
-            if text.strip():
-                yield number, _line_row(text)
-        start += len(line)
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                words = f"The line is not valid UTF-8: byte {start + error.start:,} of the file cannot be read."
+                yield number, Unreadable(words, line[:EXCERPT].decode("utf-8", errors="replace"))
+            else:
+                if text.strip():
+                    yield number, _line_row(text)
+        start += length
 
 
-def line_rows(lines: Iterable[str]) -> Iterator[NumberedRow]:
+def line_rows(lines: TextIO) -> Iterator[NumberedRow]:
     """Yield the rows of JSONL text; a line that is not a JSON object does not end the reading."""
-    for number, line in enumerate(lines, 1):
-        if line.strip():
+    number = 0
+    while line := lines.readline(LARGEST_VALUE):
+        number += 1
+        if len(line) == LARGEST_VALUE and not line.endswith("\n"):
+            while (more := lines.readline(LARGEST_VALUE)) and not more.endswith("\n"):
+                pass
+            yield number, _too_long(line[:EXCERPT])
+        elif line.strip():
             yield number, _line_row(line)
+
+
+def _too_long(start: str) -> Unreadable:
+    return Unreadable(f"The line is longer than {LARGEST_VALUE:,} characters.", start)
 
 
 def _line_row(line: str) -> dict[str, object] | Unreadable:
     try:
-        value = _DECODER.decode(line)
+        value = decode(line)
+    except FieldTwice as twice:
+        return _names_twice(str(twice), line[:EXCERPT])
     except json.JSONDecodeError as error:
         return Unreadable(f"The line is not valid JSON: {error.msg} at column {error.colno}.", line[:EXCERPT])
     except RecursionError:
@@ -66,152 +84,102 @@ def _line_row(line: str) -> dict[str, object] | Unreadable:
 def _row(value: object) -> dict[str, object] | Unreadable:
     if isinstance(value, dict):
         return cast("dict[str, object]", value)
-    return Unreadable("The row is not a JSON object with named fields.", str(value)[:EXCERPT])
+    if isinstance(value, Twice):
+        return _names_twice(value.field, _excerpt(value.value))
+    return Unreadable("The row is not a JSON object with named fields.", _excerpt(value))
 
 
-def document_rows(text: TextIO, name: str) -> Iterator[NumberedRow]:
+def _names_twice(field: str, excerpt: str) -> Unreadable:
+    return Unreadable(f"The field {field[:40]!r} stands in it twice, with different values.", excerpt)
+
+
+def _excerpt(value: object) -> str:
+    try:
+        return str(value)[:EXCERPT]
+    except RecursionError:
+        return "(nested too deeply to be shown)"
+
+
+def splits_of_document(text: TextIO, name: str, *, enough: str = "") -> tuple[str, ...]:
+    """Return the splits of a JSON document that is an object of arrays of rows; none where it is anything else.
+
+    Args:
+        text: the document.
+        name: of the file, for what is said of it.
+        enough: name of a split after which the others do not matter, so that little is read.
+
+    Raises:
+        DataProblem: the document is not valid JSON.
+    """
+    stream = JsonStream(text, name)
+    if stream.peek() != "{":
+        return ()
+    splits: list[str] = []
+    empty: list[str] = []
+    for field in stream.fields():
+        if stream.peek() != "[":
+            if field in _ROW_COLUMNS:
+                return ()
+            stream.value()
+            continue
+        elements = stream.elements()
+        first = next(elements, None)
+        if first is None:
+            empty.append(field)
+        elif _begins_split(field, first):
+            splits.append(field)
+            if field == enough:
+                break
+            for _ in elements:
+                pass
+        else:
+            if field in _ROW_COLUMNS:
+                return ()
+            for _ in elements:
+                pass
+    return tuple(dict.fromkeys([*splits, *(field for field in empty if is_split_name(field))])) if splits else ()
+
+
+def _begins_split(field: str, first: object) -> bool:
+    """Tell whether an array is one of rows, by its field's name and its first element."""
+    if is_split_name(field):
+        return True
+    value = first.value if isinstance(first, Twice) else first
+    return isinstance(value, dict) and not looks_like_message(value) and field not in _ROW_COLUMNS
+
+
+def document_rows(text: TextIO, name: str, split: str = "") -> Iterator[NumberedRow]:
     """Yield the rows of a JSON document: an array of rows, or an object whose fields are arrays of rows (splits).
 
     Objects one after the other, without an array around them, are rows too.
 
+    Args:
+        text: the document.
+        name: of the file, for what is said of it.
+        split: the one to read of an object of arrays; empty to take every object for a row.
+
     Raises:
         DataProblem: the document is not valid JSON, with the line.
     """
-    stream = _Stream(text, name)
+    stream = JsonStream(text, name)
     number = 0
-    while stream.peek():
-        rows = _array(stream) if stream.peek() == "[" else _object_rows(stream)
+    while character := stream.peek():
+        if character == "[":
+            rows = stream.elements()
+        elif character == "{" and split:
+            rows = _rows_of_split(stream, split)
+        else:
+            rows = iter((stream.value(),))
         for value in rows:
             number += 1
             yield number, _row(value)
 
 
-def _array(stream: "_Stream") -> Iterator[object]:
-    stream.take("[")
-    while stream.peek() != "]":
-        yield stream.value()
-        if stream.peek() != "]":
-            stream.take(",")
-    stream.take("]")
-
-
-def _object_rows(stream: "_Stream") -> Iterator[object]:
-    """Yield the rows in an object's arrays, or the object itself where it holds no such array."""
-    if stream.peek() != "{":
-        yield stream.value()
-        return
-    stream.take("{")
-    fields: dict[str, object] = {}
-    found_rows = False
-    while stream.peek() != "}":
-        key = stream.key()
-        stream.take(":")
-        if stream.peek() == "[":
-            elements = _array(stream)
-            first = next(elements, None)
-            if isinstance(first, dict) and not looks_like_message(first):
-                found_rows = True
-                yield first
-                yield from elements
-            else:
-                fields[key] = [] if first is None else [first, *elements]
-        else:
-            fields[key] = stream.value()
-        if stream.peek() != "}":
-            stream.take(",")
-    stream.take("}")
-    if not found_rows:
-        yield fields
-
-
-class _Stream:
-    """Decode the values of a JSON text one after the other, holding little more than one of them."""
-
-    def __init__(self, text: TextIO, name: str) -> None:
-        self._text = text
-        self._name = name
-        self._buffer = ""
-        self._position = 0
-        self._lines = 1
-        self._ended = False
-
-    def peek(self) -> str:
-        """Return the next character that is not blank, or nothing at the end."""
-        while True:
-            while self._position < len(self._buffer):
-                character = self._buffer[self._position]
-                if not character.isspace():
-                    return character
-                self._position += 1
-            if self._ended:
-                return ""
-            self._read_more()
-
-    def take(self, character: str) -> None:
-        """Pass over a character that must come next.
-
-        Raises:
-            DataProblem: something else comes next.
-        """
-        found = self.peek()
-        if found != character:
-            raise self._problem(f"expected {character!r}, found {found!r}" if found else "the file ends too early")
-        self._position += 1
-
-    def value(self) -> object:
-        """Return the next value.
-
-        Raises:
-            DataProblem: it is not valid JSON.
-        """
-        if not self.peek():
-            raise self._problem("the file ends too early")
-        while True:
-            try:
-                value, end = _DECODER.raw_decode(self._buffer, self._position)
-            except json.JSONDecodeError as error:
-                if self._ended or not self._may_be_cut(error):
-                    self._position = min(error.pos, len(self._buffer))
-                    ends = self._ended and self._may_be_cut(error)
-                    raise self._problem("the file ends too early" if ends else error.msg) from error
-            except RecursionError as error:
-                raise self._problem("it is nested too deeply") from error
-            else:
-                if end < len(self._buffer) or self._ended:
-                    self._position = end
-                    return cast("object", value)
-            self._read_more()
-
-    def key(self) -> str:
-        """Return the name of the next field.
-
-        Raises:
-            DataProblem: something else comes next.
-        """
-        value = self.value()
-        if not isinstance(value, str):
-            raise self._problem("a field has no name")
-        return value
-
-    def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
-        if len(self._buffer) - self._position > _LARGEST_VALUE:
-            return False
-        return error.msg.startswith("Unterminated string") or error.pos >= len(self._buffer) - _NEAR_END
-
-    def _read_more(self) -> None:
-        """Drop what has been decoded and read as much again as is left, so that long values cost linear time."""
-        self._lines += self._buffer.count("\n", 0, self._position)
-        rest = self._buffer[self._position :]
-        more = self._text.read(max(_BLOCK, len(rest)))
-        self._ended = not more
-        self._buffer = rest + more
-        self._position = 0
-
-    def _problem(self, what: str) -> DataProblem:
-        line = self._lines + self._buffer.count("\n", 0, self._position)
-        return DataProblem(
-            "broken-json",
-            f"{self._name} is not valid JSON.",
-            detail=f"Line {line:,}: {what}.",
-            hint="The file may be half copied. Copy it again, or check that line.",
-        )
+def _rows_of_split(stream: JsonStream, split: str) -> Iterator[object]:
+    for field in stream.fields():
+        if stream.peek() != "[":
+            stream.value()
+            continue
+        for value in stream.elements():
+            if field == split:
+                yield value

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orpo_studio.data.conversion import digest_of
+from orpo_studio.data.digest import digest_of
 from orpo_studio.data.prepared import PAIRS_TO_VIEW, PreparedData
 from orpo_studio.data.problem import DataProblem
 from orpo_studio.models.card import ModelCard

@@ -2,47 +2,65 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orpo_studio.data.batches import CELL_ERRORS, batch_rows, check_columns, check_row_count
 from orpo_studio.data.problem import DataProblem
-from orpo_studio.data.rows import Advance, NumberedRow, Unreadable
+from orpo_studio.data.rows import Advance, NumberedRow
 
-_BATCH = 1_000
+_MOST_ROWS = 1_000
+_BATCH_BYTES = 16 << 20
+"""About how much is decoded at once, in bytes."""
+_BUFFER = 1 << 20
 
 
-def parquet_rows(source: Path, advance: Advance) -> Iterator[NumberedRow]:
-    """Yield the rows of a Parquet file, a thousand in memory at a time.
+def parquet_rows(file: Path | BinaryIO, name: str, size: int, advance: Advance) -> Iterator[NumberedRow]:
+    """Yield the rows of a Parquet file, up to a thousand in memory at a time.
+
+    Args:
+        file: a path, or an open file that can be sought.
+        name: of the file, for what is said of it.
+        size: of the file, in bytes.
+        advance: told which share of the rows has been read, 0 to 1.
 
     Raises:
-        DataProblem: the file is damaged.
+        DataProblem: the file is damaged, or names a column twice.
     """
     number = 0
     try:
-        with pq.ParquetFile(source) as file:
-            total = file.metadata.num_rows
-            for batch in file.iter_batches(_BATCH):
-                for row in _rows(batch):
+        with pq.ParquetFile(file, buffer_size=_BUFFER) as parquet:
+            check_columns(parquet.schema_arrow, name)
+            total = parquet.metadata.num_rows
+            check_row_count(total, size, name)
+            for batch in parquet.iter_batches(_rows_at_once(parquet.metadata)):
+                for row in batch_rows(batch):
                     number += 1
                     yield number, row
-                advance(number / total)
-    except pa.ArrowException as error:
-        raise DataProblem(
-            "broken-parquet",
-            f"{source.name} is not a readable Parquet file.",
-            detail=str(error),
-            hint="The file may be half copied. Copy it again.",
-        ) from error
+                advance(min(1.0, number / max(1, total)))
+    except (pa.ArrowException, *CELL_ERRORS) as error:
+        raise _broken(name, error) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _broken(name, error) from error
+    if number != total:
+        raise _broken(name, f"It should hold {total:,} rows and holds {number:,}.")
 
 
-def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, object] | Unreadable]:
-    try:
-        yield from cast("list[dict[str, object]]", batch.to_pylist())
-    except (ValueError, OverflowError):  # some cell is not what its type says: find which rows
-        for index in range(batch.num_rows):
-            try:
-                yield cast("dict[str, object]", batch.slice(index, 1).to_pylist()[0])
-            except (ValueError, OverflowError) as error:
-                yield Unreadable(f"A cell cannot be read: {error}.", "")
+def _rows_at_once(metadata: pq.FileMetaData) -> int:
+    """Return how many rows fit in a batch, so that rows of 10 MB do not come a thousand at a time."""
+    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    widest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=0.0)
+    return int(min(_MOST_ROWS, max(1, _BATCH_BYTES / max(1.0, widest))))
+
+
+def _broken(name: str, error: Exception | str) -> DataProblem:
+    return DataProblem(
+        "broken-parquet",
+        f"{name} is not a readable Parquet file.",
+        detail=str(error)[:1_000],
+        hint="The file may be half copied. Copy it again.",
+    )

@@ -20,7 +20,7 @@ import tokenizers
 import transformers
 from transformers import PreTrainedTokenizerBase
 
-from orpo_studio.data.conversion import digest_of
+from orpo_studio.data.digest import digest_of
 from orpo_studio.data.pages import PairPages, Split
 from orpo_studio.data.pair import Pair
 from orpo_studio.data.prepared import PAIRS_TO_VIEW, PreparedData

@@ -32,7 +32,7 @@ def test_that_every_form_gives_the_same_rows(tmp_path: Path) -> None:
     files = [
         write_jsonl(tmp_path / "a.jsonl", ROWS),
         write_json(tmp_path / "a.json", ROWS),
-        write_json(tmp_path / "splits.json", {"version": 1, "train": ROWS[:3], "empty": [], "test": ROWS[3:]}),
+        write_json(tmp_path / "splits.json", {"version": 1, "notes": ["words"], "train": ROWS, "empty": [], "test": ROWS[3:]}),
         write_csv(tmp_path / "a.csv", ROWS),
         write_csv(tmp_path / "semicolons.csv", ROWS, delimiter=";"),
         write_csv(tmp_path / "a.tsv", ROWS, delimiter="\t"),
@@ -121,7 +121,7 @@ def test_that_a_cell_of_ten_megabytes_is_read(tmp_path: Path) -> None:
         ("a.csv", b"prompt,chosen,prompt\na,b,c\n", "column-twice"),
         ("a.parquet", b"PAR1 and then nothing", "broken-parquet"),
         ("a.txt", b"plain words", "unknown-format"),
-        ("a.json.gz", b"\x1f\x8b", "refused-format"),
+        ("a.json.gz", b"\x1f\x8b", "broken-compressed"),
         ("a.xlsx", b"PK", "refused-format"),
     ],
 )
@@ -143,7 +143,7 @@ def test_that_the_place_of_a_fault_is_named(tmp_path: Path) -> None:
 
 def test_that_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     assert problem_of(tmp_path / "nowhere.json").code == "no-such-file"
-    assert problem_of(tmp_path).code == "is-a-folder"
+    assert problem_of(tmp_path).code == "no-data-files"
 
 
 class _Trap:
