@@ -17,6 +17,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtGui import QFont
 
 from orpo_studio.gui.app import application, make_window
+from orpo_studio.gui.doctor.examination import REMEDIES
 from orpo_studio.gui.theme import theme
 from orpo_studio.gui.window import MainWindow
 from orpo_studio.runs import Job, find_run
@@ -55,6 +56,15 @@ def take(window: MainWindow, out: Path, name: str) -> None:
         print(out / f"{name}-{scheme}.png")
 
 
+def take_doctor(window: MainWindow, out: Path) -> None:
+    """Show the data doctor's report of the chosen pairs and take it."""
+    doctor = window.bench.doctor
+    window.show_option(REMEDIES)
+    wait_until(lambda: doctor.report is not None, "the pairs are examined")
+    wait(1500)  # the histograms' libraries
+    take(window, out, "doctor")
+
+
 def train_demo(window: MainWindow, out: Path) -> None:
     """Fill the draft with the demo, start it, and take the Train page on the way."""
     bench = window.bench
@@ -65,6 +75,7 @@ def train_demo(window: MainWindow, out: Path) -> None:
         window.show_page(page)
         wait(600)
         take(window, out, page)
+    take_doctor(window, out)
     window.foot.main.click()
     follower = bench.follower
     assert follower is not None

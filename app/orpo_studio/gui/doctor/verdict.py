@@ -62,10 +62,11 @@ def verdict_of(cleanliness: "Cleanliness") -> Verdict:
 
 def noise_in_words(cleanliness: "Cleanliness") -> str:
     """Return the estimated share of flipped pairs with its interval."""
-    return (
+    told = (
         f"About {percent(cleanliness.noise)} of the pairs look the wrong way round "
         f"(between {percent(cleanliness.low)} and {percent(cleanliness.high)})."
     )
+    return told.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 SIGNS: dict[str, tuple[str, str, Kind]] = {
