@@ -47,7 +47,11 @@ class Stage(Event):
 
 
 class DataPrepared(Event):
-    """The pairs are converted, split and tokenised: ``rows_in = train + held_out + Σ set_aside``."""
+    """The pairs are converted, split and tokenised.
+
+    ``rows_in = train + held_out + Σ set_aside`` where each row makes one pair. A ranked list makes several of one row,
+    two single answers make one pair, and a mix may take a pair several times.
+    """
 
     type: Literal["data.prepared"] = "data.prepared"
     rows_in: int
