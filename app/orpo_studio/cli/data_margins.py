@@ -1,0 +1,163 @@
+"""``orpo-studio data margins``: ask a base model which answer of each pair it finds likelier."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orpo_studio import paths
+from orpo_studio.cli.follow import Followed, follow_job
+from orpo_studio.cli.output import Output
+from orpo_studio.cli.settings import specification
+from orpo_studio.cli.words import CommandError, ErrorWords
+from orpo_studio.config import RunSpec
+from orpo_studio.events import MarginsFinished
+from orpo_studio.runs import Job, RunFolder
+from orpo_studio.runs.margins import explain_margins, make_margins_folder, remove_margins_folder
+from orpo_studio.words import count
+
+if TYPE_CHECKING:
+    from orpo_studio.data.prepared import PreparedData
+
+_SAMPLE = 2_000
+_LOWEST = 10
+"""Pairs with the lowest margins that are named: the first to read."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what can be typed."""
+    parser.add_argument("source", metavar="SOURCE", help="a file, a folder or a pattern, or “demo”")
+    parser.add_argument("--model", metavar="DIR", required=True, help="the base model's folder, or “demo”")
+    parser.add_argument(
+        "--sample",
+        type=_sample,
+        default=_SAMPLE,
+        metavar="N",
+        help=f"how many pairs to ask about, drawn by chance: {_SAMPLE} unless said otherwise, 0 for all",
+    )
+    parser.add_argument(
+        "--checked",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="source rows of pairs drawn by chance, read and found right, one a line: they tell how good the model is",
+    )
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="set any option listed below, or recipe.max_length or recipe.quantization; may be given again",
+    )
+
+
+def run(arguments: argparse.Namespace, output: Output) -> int:
+    """Do it; returns the exit code."""
+    spec = _specification(arguments)
+    checked = _numbers(arguments.checked)
+    data = _prepared(spec)
+    folder = make_margins_folder(spec)
+    try:
+        seen = follow_job(
+            folder,
+            Job.MARGINS,
+            output,
+            "Stopping. What was measured is kept.",
+            pairs=str(data.folder),
+            sample=arguments.sample,
+        )
+        found = _result(folder, seen)
+    finally:
+        remove_margins_folder(folder, None)
+    _tell(data, found, checked, output)
+    return 0
+
+
+def _sample(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def _specification(arguments: argparse.Namespace) -> RunSpec:
+    named = {"model": arguments.model, "data": arguments.source, "settings": arguments.settings}
+    spec, _advice = specification(argparse.Namespace(file=None, recipe=None, name=None, max_steps=None, **named))
+    return spec
+
+
+def _numbers(path: Path | None) -> frozenset[int]:
+    """Return the source rows in a file.
+
+    Raises:
+        CommandError: it holds something else.
+        OSError: it cannot be read.
+    """
+    if path is None:
+        return frozenset()
+    try:
+        return frozenset(map(int, path.read_text(encoding="utf-8").split()))
+    except ValueError as error:
+        words = ErrorWords(
+            "not-row-numbers",
+            "The checked pairs cannot be read.",
+            f"{path}: {error}.",
+            "Write the source row of each checked pair on a line of its own, counted from 1.",
+        )
+        raise CommandError(words, exit_code=2) from None
+
+
+def _prepared(spec: RunSpec) -> "PreparedData":
+    from orpo_studio.data.conversion import prepare_plan
+    from orpo_studio.data.plan import plan_of
+    from orpo_studio.models.card import inspect_model
+    from orpo_studio.runs.inputs import model_folder
+
+    inspect_model(model_folder(spec.model.path))  # what is wrong with it is to be told before anything is made
+    return prepare_plan(plan_of(spec.data, spec.recipe.max_length), paths.cache_folder() / "data")
+
+
+def _result(folder: RunFolder, seen: Followed) -> MarginsFinished:
+    """Return what the job said.
+
+    Raises:
+        CommandError: it failed, or was stopped.
+    """
+    ending = None if seen.interrupts and seen.end is None else explain_margins(folder, seen.end, seen.error)
+    if ending is not None:
+        raise CommandError(ErrorWords(ending.code, ending.title, ending.detail, ending.hint))
+    if seen.state.margins is None:
+        words = ErrorWords(
+            "interrupted",
+            "Stopped before all pairs were measured.",
+            hint="What was measured is kept: the same command goes on from there.",
+        )
+        raise CommandError(words, exit_code=130)
+    return seen.state.margins
+
+
+def _tell(data: "PreparedData", found: MarginsFinished, checked: frozenset[int], output: Output) -> None:
+    from orpo_studio.data.margins_estimate import judge_margins
+    from orpo_studio.data.margins_file import read_margins
+
+    margins = read_margins(Path(found.file))
+    with data.pages() as pages:
+        source_rows = [pair.source_row for pair in pages.page(0, len(pages))] if checked else []
+        rows = [row for row, source_row in enumerate(source_rows) if source_row in checked]
+        verdict = judge_margins(margins, checked=rows)
+        ranked = sorted((margin, row) for row, margin in enumerate(margins) if margin is not None)[:_LOWEST]
+        lowest = [(pages.page(row, 1)[0].source_row, row, margin) for margin, row in ranked]
+    output.say(f"Asked about {count(found.asked)} of {count(found.total)} pairs, drawn by chance.")
+    if found.unknown:
+        output.say(f"Of {count(found.unknown)} nothing is known: their prompt leaves no room for an answer.")
+    for sentence in verdict.in_words() if verdict is not None else ():
+        output.say(sentence)
+    output.say("The lowest margins, to read first:")
+    for source_row, _row, margin in lowest:
+        output.say(f"  row {source_row}: log-odds {margin:+.3f}".replace("-0", "−0"))
+    result: dict[str, Any] = {"file": found.file, "asked": found.asked, "unknown": found.unknown, "total": found.total}
+    if verdict is not None:
+        result |= asdict(verdict)
+    result["lowest"] = [{"source_row": source, "row": row, "margin": margin} for source, row, margin in lowest]
+    output.result(result)
