@@ -75,9 +75,9 @@ def choose(qtbot: QtBot, bench: Workbench, folder: Path, count: int = 40) -> Non
     qtbot.waitUntil(lambda: bench.data.prepared is not None, timeout=WAIT_MS)
 
 
-def examined(qtbot: QtBot, bench: Workbench, folder: Path) -> None:
+def examined(qtbot: QtBot, bench: Workbench, panel: DoctorPanel, folder: Path) -> None:
     choose(qtbot, bench, folder)
-    qtbot.waitUntil(lambda: bench.doctor.report is not None and not bench.doctor.is_running, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bench.doctor.report is not None and panel.findings.is_complete, timeout=WAIT_MS)
 
 
 def card_of(panel: DoctorPanel, code: str) -> FindingCard:
@@ -87,7 +87,7 @@ def card_of(panel: DoctorPanel, code: str) -> FindingCard:
 def test_that_small_data_is_examined_by_itself(
     qtbot: QtBot, bench: Workbench, doctor: Doctor, panel: DoctorPanel, tmp_path: Path
 ) -> None:
-    examined(qtbot, bench, tmp_path)
+    examined(qtbot, bench, panel, tmp_path)
 
     assert [question.max_length for question in doctor.asked] == [bench.draft.checked.parsed.recipe.max_length]  # type: ignore[union-attr]
     assert panel.cleanliness.word.text() == "Clean"
@@ -144,7 +144,7 @@ def test_that_a_slow_report_is_kept_as_outdated_when_the_maximum_length_changes(
     qtbot: QtBot, bench: Workbench, doctor: Doctor, panel: DoctorPanel, tmp_path: Path
 ) -> None:
     doctor.report = make_report(seconds=50)
-    examined(qtbot, bench, tmp_path)
+    examined(qtbot, bench, panel, tmp_path)
     bench.draft.set("recipe.max_length", 2048)
     qtbot.waitUntil(lambda: panel.bar.isVisibleTo(panel), timeout=WAIT_MS)
 
@@ -159,7 +159,7 @@ def test_that_a_slow_report_is_kept_as_outdated_when_the_maximum_length_changes(
 def test_that_a_quick_report_follows_the_maximum_length(
     qtbot: QtBot, bench: Workbench, doctor: Doctor, panel: DoctorPanel, tmp_path: Path
 ) -> None:
-    examined(qtbot, bench, tmp_path)
+    examined(qtbot, bench, panel, tmp_path)
     panel.histograms.mark_moved.emit(511.7)
 
     qtbot.waitUntil(lambda: len(doctor.asked) == 2, timeout=WAIT_MS)
@@ -169,7 +169,7 @@ def test_that_a_quick_report_follows_the_maximum_length(
 def test_that_a_finding_shows_its_pairs_and_its_remedy(
     qtbot: QtBot, bench: Workbench, panel: DoctorPanel, tmp_path: Path
 ) -> None:
-    examined(qtbot, bench, tmp_path)
+    examined(qtbot, bench, panel, tmp_path)
     card = card_of(panel, "exact-duplicates")
 
     assert card.is_open
@@ -186,7 +186,7 @@ def test_that_a_finding_shows_its_pairs_and_its_remedy(
 def test_that_a_finding_opens_and_closes_from_the_keyboard(
     qtbot: QtBot, bench: Workbench, panel: DoctorPanel, tmp_path: Path
 ) -> None:
-    examined(qtbot, bench, tmp_path)
+    examined(qtbot, bench, panel, tmp_path)
     card = card_of(panel, "length-bias")
     assert not card.is_open
 
@@ -202,7 +202,7 @@ def test_that_a_remedy_is_taken_once_and_taken_back(
     qtbot: QtBot, bench: Workbench, panel: DoctorPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orpo_studio.gui.doctor.panel.remedy_words", lambda name: f"Words of {name}")
-    examined(qtbot, bench, tmp_path)
+    examined(qtbot, bench, panel, tmp_path)
     assert not panel.in_force.isVisibleTo(panel)
 
     for code in ("exact-duplicates", "contradictions", "exact-duplicates"):
@@ -225,7 +225,7 @@ def test_that_serious_findings_and_noise_are_told_before_the_start(
     qtbot: QtBot, bench: Workbench, doctor: Doctor, panel: DoctorPanel, tmp_path: Path
 ) -> None:
     doctor.report = make_report(CONTRADICTIONS, LONGER, score=30, noise=0.3)
-    examined(qtbot, bench, tmp_path)
+    examined(qtbot, bench, panel, tmp_path)
 
     told = [issue for issue in bench.issues() if issue.name == "data.remedies"]
     assert {issue.severity for issue in told} == {"warning"}
@@ -237,7 +237,7 @@ def test_that_serious_findings_and_noise_are_told_before_the_start(
 def test_that_the_report_is_copied_and_saved(
     qtbot: QtBot, bench: Workbench, doctor: Doctor, panel: DoctorPanel, tmp_path: Path
 ) -> None:
-    examined(qtbot, bench, tmp_path)
+    examined(qtbot, bench, panel, tmp_path)
     panel.copy.click()
     panel.save_to(tmp_path / "report.json")
     panel.save_to(tmp_path / "report.md")
@@ -250,7 +250,7 @@ def test_that_the_report_is_copied_and_saved(
 def test_that_a_place_that_cannot_be_written_is_told(
     qtbot: QtBot, bench: Workbench, panel: DoctorPanel, tmp_path: Path
 ) -> None:
-    examined(qtbot, bench, tmp_path)
+    examined(qtbot, bench, panel, tmp_path)
     with qtbot.waitSignal(bench.noticed) as told:
         panel.save_to(tmp_path / "missing" / "report.md")
     assert told.args[0].severity == "error"
@@ -259,7 +259,7 @@ def test_that_a_place_that_cannot_be_written_is_told(
 def test_that_histograms_are_read_by_keyboard_and_in_words(
     qtbot: QtBot, bench: Workbench, panel: DoctorPanel, tmp_path: Path
 ) -> None:
-    examined(qtbot, bench, tmp_path)
+    examined(qtbot, bench, panel, tmp_path)
     qtbot.waitUntil(lambda: len(panel.histograms.cards) == 3, timeout=WAIT_MS)
     card = panel.histograms.cards[0]
 

@@ -148,6 +148,12 @@ class HistogramPlot(pg.GraphicsLayoutWidget):
             return
         self.point_at(min(max(self._at + step, 0), len(self._edges) - 2))
 
+    def focusInEvent(self, ev: QFocusEvent) -> None:
+        """Point at the first bin when the keyboard came here, which also shows where the focus is."""
+        super().focusInEvent(ev)
+        if ev.reason() in {Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason} and self._at < 0:
+            self.point_at(0)
+
     def focusOutEvent(self, ev: QFocusEvent) -> None:
         """Point at nothing."""
         super().focusOutEvent(ev)

@@ -1,12 +1,14 @@
 """All findings, the worst first; the checks that found nothing wrong are behind a fold."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from orpo_studio.gui.doctor.finding_card import FindingCard
+from orpo_studio.gui.doctor.one_by_one import OneByOne
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import label
 from orpo_studio.gui.widgets.fold import Fold
@@ -28,6 +30,7 @@ class Findings(QWidget):
         super().__init__()
         self.cards: list[FindingCard] = []
         self._good: Fold | None = None
+        self._making = OneByOne(self)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(em(0.5))
@@ -36,24 +39,38 @@ class Findings(QWidget):
 
     def show_report(self, report: "Report", *, editable: bool) -> None:
         """Show the findings of a report; without buttons that change something where it is not editable."""
-        was_open = {card.finding.code for card in self.cards if card.is_open} if self.cards else None
+        was_open = frozenset(card.finding.code for card in self.cards if card.is_open) if self.cards else None
         self._clear()
         order = ("serious", "warning", "note")
         wrong = sorted((f for f in report.findings if f.severity in order), key=lambda f: order.index(f.severity))
         good = [finding for finding in report.findings if finding.severity == "good"]
         self._heading.setText("What was found" if wrong else "Nothing to fix was found.")
         pressing = [finding.code for finding in wrong if finding.severity != "note"][:OPEN_AT_FIRST]
-        for finding in wrong:
-            card = FindingCard(finding, editable=editable)
-            card.rows_wanted.connect(self.rows_wanted)
-            card.remedy_wanted.connect(self.remedy_wanted)
-            card.set_open(finding.code in (pressing if was_open is None else was_open))
-            self.cards.append(card)
-            self._column.addWidget(card)
+        opened = frozenset(pressing) if was_open is None else was_open
+        calls: list[Callable[[], None]] = [
+            partial(self._add, finding, editable=editable, is_open=finding.code in opened) for finding in wrong
+        ]
         if good:
-            checks = "check" if len(good) == 1 else "checks"
-            self._good = Fold(f"✓ {len(good)} {checks} found nothing wrong", lambda: _good_list(good))
-            self._column.addWidget(self._good)
+            calls.append(partial(self._add_good, good))
+        self._making.begin(calls)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all cards are there."""
+        return self._making.is_done
+
+    def _add(self, finding: "Finding", *, editable: bool, is_open: bool) -> None:
+        card = FindingCard(finding, editable=editable)
+        card.rows_wanted.connect(self.rows_wanted)
+        card.remedy_wanted.connect(self.remedy_wanted)
+        self._column.addWidget(card)
+        card.set_open(is_open)
+        self.cards.append(card)
+
+    def _add_good(self, good: "Sequence[Finding]") -> None:
+        checks = "check" if len(good) == 1 else "checks"
+        self._good = Fold(f"✓ {len(good)} {checks} found nothing wrong", lambda: _good_list(good))
+        self._column.addWidget(self._good)
 
     def _clear(self) -> None:
         for widget in (*self.cards, *((self._good,) if self._good is not None else ())):

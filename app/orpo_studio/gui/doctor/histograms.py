@@ -1,11 +1,13 @@
 """The histograms of a report, each in a card; the charts' libraries are brought in when they are first needed."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from orpo_studio.gui.doctor.bins import in_words, middle, reading
+from orpo_studio.gui.doctor.one_by_one import OneByOne
 from orpo_studio.gui.notice import Notice, notice_of
 from orpo_studio.gui.pages.train.warmup import Warmup
 from orpo_studio.gui.theme import em, theme
@@ -97,6 +99,7 @@ class Histograms(QWidget):
         self._wanted: tuple[tuple[Histogram, ...], bool] | None = None
         self._warmup: Warmup | None = None
         self._is_warm = False
+        self._making = OneByOne(self)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(em(0.5))
@@ -122,11 +125,15 @@ class Histograms(QWidget):
             card.hide()
             card.deleteLater()
         histograms, movable = self._wanted or ((), False)
-        self.cards = [HistogramCard(histogram, movable=movable) for histogram in histograms]
-        for card in self.cards:
-            card.mark_moved.connect(self.mark_moved)
-            self._column.addWidget(card)
-        self._heading.setVisible(bool(self.cards))
+        self.cards = []
+        self._heading.setVisible(bool(histograms))
+        self._making.begin([partial(self._add, histogram, movable=movable) for histogram in histograms])
+
+    def _add(self, histogram: "Histogram", *, movable: bool) -> None:
+        card = HistogramCard(histogram, movable=movable)
+        card.mark_moved.connect(self.mark_moved)
+        self._column.addWidget(card)
+        self.cards.append(card)
 
 
 def _bars(name: str, counts: tuple[int, ...]) -> "Bars":
