@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from orpo_studio import __version__
+from orpo_studio.cli.data_arguments import add_data_actions
+from orpo_studio.cli.shared_arguments import folder, sentence, settings_argument
 from orpo_studio.cli.words import CommandError, ErrorWords
 from orpo_studio.config import reference
 from orpo_studio.config.option import did_you_mean
-from orpo_studio.paths import expand
 
 COMMANDS = {
     "demo": "train, measure and export the embedded demo: the whole line in a few minutes",
     "train": "train a model on preference pairs",
     "probe": "try two steps on the longest pairs: the memory and the time that a run would take",
+    "data": "look at preference data, convert, examine or split it",
     "runs": "list the runs, newest first",
     "watch": "follow a run until it ends",
     "stop": "stop a run after its present step and save it",
@@ -63,7 +65,7 @@ def _usage_words(message: str, prog: str) -> ErrorWords:
 def _parser() -> argparse.ArgumentParser:
     # Defaults are suppressed so that an option before the command is not undone by the command's own default.
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    common.add_argument("--workspace", type=_folder, metavar="DIR", help="folder that holds the runs")
+    common.add_argument("--workspace", type=folder, metavar="DIR", help="folder that holds the runs")
     common.add_argument(
         "--json", action="store_true", help="end with one JSON object on the last line of stdout, a result or an error"
     )
@@ -80,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         return commands.add_parser(
             name,
             help=COMMANDS[name],
-            description=_sentence(COMMANDS[name]),
+            description=sentence(COMMANDS[name]),
             epilog=epilog,
             parents=[common],
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -95,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         help="go on with a stopped or lost run from its last checkpoint, instead of a new one",
     )
     _spec_arguments(command("probe", _train_epilog()))
+    add_data_actions(command("data"), common, _Parser)
     command("runs")
     for name in ("watch", "stop"):
         command(name).add_argument("run", metavar="RUN", help=RUN_HELP)
@@ -110,8 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     export = command("export")
     export.add_argument("run", metavar="RUN", help=RUN_HELP)
     kind = export.add_mutually_exclusive_group(required=True)
-    kind.add_argument("--adapter", type=_folder, metavar="DIR", help="write the adapter (PEFT safetensors) into DIR")
-    kind.add_argument("--merged", type=_folder, metavar="DIR", help="write the merged model into DIR")
+    kind.add_argument("--adapter", type=folder, metavar="DIR", help="write the adapter (PEFT safetensors) into DIR")
+    kind.add_argument("--merged", type=folder, metavar="DIR", help="write the merged model into DIR")
     command("doctor")
     command("help").add_argument("topic", nargs="?", metavar="TOPIC", help="without one, the topics are listed")
     return parser
@@ -126,23 +129,8 @@ def _spec_arguments(train: argparse.ArgumentParser) -> None:
     train.add_argument("--recipe", metavar="NAME", help="start from a recipe (orpo-studio help recipes)")
     train.add_argument("--max-steps", metavar="N", help="train this many steps instead of epochs")
     train.add_argument("--name", metavar="TEXT", help="a name for the run")
-    train.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="set any option listed below; may be given again",
-    )
+    settings_argument(train)
 
 
 def _train_epilog() -> str:
     return "options for --set, also the keys of run.toml:\n" + reference.terminal_list()
-
-
-def _folder(text: str) -> Path:
-    return expand(text).absolute()
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

@@ -19,37 +19,8 @@ from orpo_studio.words import count
 if TYPE_CHECKING:
     from orpo_studio.data.prepared import PreparedData
 
-_SAMPLE = 2_000
 _LOWEST = 10
 """Pairs with the lowest margins that are named: the first to read."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what can be typed."""
-    parser.add_argument("source", metavar="SOURCE", help="a file, a folder or a pattern, or “demo”")
-    parser.add_argument("--model", metavar="DIR", required=True, help="the base model's folder, or “demo”")
-    parser.add_argument(
-        "--sample",
-        type=_sample,
-        default=_SAMPLE,
-        metavar="N",
-        help=f"how many pairs to ask about, drawn by chance: {_SAMPLE} unless said otherwise, 0 for all",
-    )
-    parser.add_argument(
-        "--checked",
-        type=Path,
-        default=None,
-        metavar="FILE",
-        help="source rows of pairs drawn by chance, read and found right, one a line: they tell how good the model is",
-    )
-    parser.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="set any option listed below, or recipe.max_length or recipe.quantization; may be given again",
-    )
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
@@ -72,13 +43,6 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         remove_margins_folder(folder, None)
     _tell(data, found, checked, output)
     return 0
-
-
-def _sample(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
 
 
 def _specification(arguments: argparse.Namespace) -> RunSpec:

@@ -1,6 +1,7 @@
 """From a command line to a checked specification: defaults, then the file, the recipe, and single options."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,13 @@ def specification(arguments: argparse.Namespace) -> tuple[RunSpec, tuple[Issue, 
         values = _absolute(load_values(arguments.file), arguments.file.absolute().parent)
     if arguments.recipe is not None:
         _patch(values, find_recipe(arguments.recipe).values)
-    typed, unreadable = _typed(arguments)
-    _patch(values, _absolute(typed, Path.cwd()))
+    named = [
+        ("model.path", arguments.model),
+        ("data.source", arguments.data),
+        ("recipe.max_steps", arguments.max_steps),
+    ]
+    typed, unreadable = typed_values(named, arguments.settings)
+    _patch(values, typed)
     if arguments.name is not None:
         values["name"] = arguments.name
     checked = check(values)
@@ -68,17 +74,17 @@ def bad_settings(errors: list[Issue]) -> CommandError:
     return CommandError(words, exit_code=2, issues=[{"name": i.name, "message": i.message} for i in errors])
 
 
-def _typed(arguments: argparse.Namespace) -> tuple[Values, list[Issue]]:
-    """Return the values of single options, and those that cannot be read."""
-    named = [
-        ("model.path", arguments.model),
-        ("data.source", arguments.data),
-        ("recipe.max_steps", arguments.max_steps),
-    ]
+def typed_values(named: Sequence[tuple[str, str | None]], settings: Sequence[str]) -> tuple[Values, list[Issue]]:
+    """Return the values of single options as typed, and those that cannot be read.
+
+    Args:
+        named: options with an argument of their own, each with its text or None.
+        settings: the texts of ``--set``, such as ``recipe.lambda=0.2``.
+    """
     pairs = [(name, text) for name, text in named if text is not None]
     values: Values = {}
     problems = []
-    for setting in arguments.settings:
+    for setting in settings:
         name, equals, text = setting.partition("=")
         if equals:
             pairs.append((name.strip(), text))
@@ -93,7 +99,7 @@ def _typed(arguments: argparse.Namespace) -> tuple[Values, list[Issue]]:
             values.setdefault(option.section, {})[option.key] = option.parse(text)
         except OptionError as error:
             problems.append(Issue(name, str(error)))
-    return values, problems
+    return _absolute(values, Path.cwd()), problems
 
 
 def _patch(values: Values, patch: Values) -> None:
@@ -114,4 +120,7 @@ def _absolute(values: Values, base: Path) -> Values:
         text = content.get(option.key)
         if isinstance(text, str) and text.strip() and text != DEMO:
             content[option.key] = str((base / expand(text)).resolve())
+    data = made.get("data")
+    if isinstance(data, dict) and isinstance(data.get("mix"), list | tuple):  # paths with an amount behind an @
+        data["mix"] = [str(base / expand(text)) if isinstance(text, str) else text for text in data["mix"]]
     return made

@@ -34,6 +34,7 @@ def facts(option: Option) -> str:
     return ", ".join(parts)
 
 
-def terminal_list() -> str:
-    """Return one line per option for ``--help``."""
-    return "\n".join(f"  {option.name:<30} {option.title}; {facts(option)}" for option in all_options())
+def terminal_list(section: str = "") -> str:
+    """Return one line per option for ``--help``: all of them, or those of one section."""
+    wanted = [option for option in all_options() if section in {"", option.section}]
+    return "\n".join(f"  {option.name:<30} {option.title}; {facts(option)}" for option in wanted)

@@ -286,7 +286,8 @@ class _Conversion:
         train, held_out = counts
         plan, separate = self._plan, self._plan.separate
         sources = [*train_on, *held]
-        first = _source_summary(train_on[0])
+        summaries = tuple(map(_source_summary, sources))
+        first = summaries[0]
         summary = Summary(
             rows_in=sum(read.rows_in for read in sources),
             rows_used=sum(len(read.rows_of(read.takes > 0)) for read in sources),
@@ -300,10 +301,10 @@ class _Conversion:
             source_bytes=first.bytes,
             source_digest=first.digest,
             held_out_source=str(separate.source) if separate else None,
-            held_out_digest=digest_of(separate.source, None, separate.split) if separate else None,
+            held_out_digest=summaries[-1].digest if separate else None,
             held_out_setting=None if separate or isinstance(plan.held_out, Path) else plan.held_out,
             seed=plan.seed,
-            sources=tuple(map(_source_summary, sources)),
+            sources=summaries,
         )
         with (self._stage / prepared.SUMMARY).open("w", encoding="utf-8") as file:
             file.write(summary.to_json())
