@@ -16,7 +16,7 @@ from orpo_studio.data.layouts.layout import (
     and_,
     first_pairs,
 )
-from orpo_studio.data.layouts.sample import Row, Sample, at, is_message_list
+from orpo_studio.data.layouts.sample import Row, Sample, at, is_message_list, unfolded
 from orpo_studio.data.mapping import Mapping as ByHand
 from orpo_studio.data.messages import ROLES, assemble
 from orpo_studio.data.pair import Pair
@@ -25,7 +25,8 @@ from orpo_studio.data.transcripts import Speakers
 _REPEATING = 0.9
 """Which share of the rows must repeat the prompt in both answers for it to be cut off there."""
 _REPEATING_ROWS = 3
-"""In fewer rows an answer may begin with the prompt's words by chance."""
+_TELLING = 10
+"""In fewer rows, or with fewer characters, an answer may begin with the prompt's words by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _repeats_prompt(sample: Sample, prompt: str, chosen: str, rejected: str) -> 
     for row in sample.rows:
         asked, better, worse = (at(row, path) for path in (prompt, chosen, rejected))
         if isinstance(asked, str) and isinstance(better, str) and isinstance(worse, str) and asked.strip():
-            doubled.append(better.startswith(asked) and worse.startswith(asked))
+            doubled.append(len(asked) >= _TELLING and better.startswith(asked) and worse.startswith(asked))
     return len(doubled) >= _REPEATING_ROWS and sum(doubled) >= _REPEATING * len(doubled)
 
 
@@ -180,7 +181,7 @@ def _beside_conversation(sample: Sample, mapping: ByHand, rejected_names: tuple[
 
 def _capybara(sample: Sample, mapping: ByHand) -> Found | None:
     turns = sample.find("conversation")
-    if turns is None or not any(_asks_and_answers(cell) for cell in sample.cells(turns)):
+    if turns is None or not any(_asks_and_answers(unfolded(cell)) for cell in sample.cells(turns)):
         return None
     answers = _named_answers(sample, mapping, None)
     if answers is None or not any(map(is_message_list, sample.cells(answers.chosen))):
