@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from orpo_studio.config import Issue, find_option
 from orpo_studio.gui.background import Cancelled, Task, on_main_thread, run_in_background
+from orpo_studio.gui.doctor.kept import keep_report, read_report, report_file
 from orpo_studio.gui.doctor.verdict import verdict_of
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ class Examination(QObject):
 def make_report(
     prepared: "PreparedData", question: Question, progress: Callable[[float], None], cancel: Callable[[], bool]
 ) -> "Report":
-    """Examine pairs; runs in a thread.
+    """Return what the doctor says of pairs, from what was kept where there is such; runs in a thread.
 
     Raises:
         ConversionCancelled: the person stopped it.
@@ -255,4 +256,10 @@ def make_report(
     from orpo_studio.models.token_counter import TokenCounter
 
     counter = TokenCounter(question.tokenizer) if question.tokenizer is not None else None
-    return examine(prepared, counter=counter, max_length=question.max_length, progress=progress, cancel=cancel)
+    file = report_file(question.folder, question.tokenizer, question.max_length)
+    kept = read_report(file)
+    if kept is not None:
+        return kept
+    report = examine(prepared, counter=counter, max_length=question.max_length, progress=progress, cancel=cancel)
+    keep_report(file, report)
+    return report
