@@ -46,24 +46,20 @@ def read_rows(source: Path | str, advance: Advance | None = None, split: str = "
     sizes = [_size_of(file) for file in files]
     done, number = 0, 0
     for file, size in zip(files, sizes, strict=True):
-        start, share = done / sum(sizes), size / sum(sizes)
-        for _, row in _rows_of_shard(file, _Part(told, start, share), split):
+        for _, row in _rows_of_shard(file, _part(told, done, size, sum(sizes)), split):
             number += 1
             yield number, row
         done += size
         told(done / sum(sizes))
 
 
-class _Part:
-    """Tells the progress of one file as a part of the whole."""
+def _part(told: Advance, done: int, size: int, total: int) -> Advance:
+    """Return what is told the progress of one file, as a part of the whole."""
 
-    def __init__(self, told: Advance, start: float, share: float) -> None:
-        self._told = told
-        self._start = start
-        self._share = share
+    def tell(share: float) -> None:
+        told((done + min(1.0, share) * size) / total)
 
-    def __call__(self, share: float) -> None:
-        self._told(min(1.0, self._start + share * self._share))
+    return tell
 
 
 def _size_of(file: DataFile) -> int:

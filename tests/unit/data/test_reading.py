@@ -32,7 +32,9 @@ def test_that_every_form_gives_the_same_rows(tmp_path: Path) -> None:
     files = [
         write_jsonl(tmp_path / "a.jsonl", ROWS),
         write_json(tmp_path / "a.json", ROWS),
-        write_json(tmp_path / "splits.json", {"version": 1, "notes": ["words"], "train": ROWS, "empty": [], "test": ROWS[3:]}),
+        write_json(
+            tmp_path / "splits.json", {"version": 1, "notes": ["words"], "train": ROWS, "empty": [], "test": ROWS[3:]}
+        ),
         write_csv(tmp_path / "a.csv", ROWS),
         write_csv(tmp_path / "semicolons.csv", ROWS, delimiter=";"),
         write_csv(tmp_path / "a.tsv", ROWS, delimiter="\t"),
