@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from orpo_studio.gui.doctor.verdict import SIGNS, amount
 from orpo_studio.gui.theme import em
@@ -34,10 +35,9 @@ class FindingCard(QFrame):
         self.details: QWidget | None = None
         sign, word, kind = SIGNS[finding.severity]
         self.severity = label(f"{sign} {word}", kind)
-        self.severity.setFixedWidth(em(5.6))
+        self.severity.setMinimumWidth(em(5.6))
+        self.title = label(finding.title, "heading", wrap=True)
         self.head = button("", self.toggle, "link")
-        self.head.setStyleSheet("QPushButton { color: palette(window-text); font-weight: 600; }")
-        self.head.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.amount = label(amount(finding), "muted")
         self.show_rows: QPushButton | None = None
         self.remedy: QPushButton | None = None
@@ -46,9 +46,9 @@ class FindingCard(QFrame):
         self._column.setSpacing(em(0.5))
         row = QHBoxLayout()
         row.setSpacing(em(0.75))
-        row.addWidget(self.severity)
-        row.addWidget(self.head, 1)
-        row.addWidget(self.amount)
+        for shown in (self.severity, self.amount, self.head):
+            row.addWidget(shown, 0, Qt.AlignmentFlag.AlignTop)
+        row.insertWidget(1, self.title, 1)
         self._column.addLayout(row)
         self._show_head()
 
@@ -71,9 +71,15 @@ class FindingCard(QFrame):
         if self.details is not None:
             self.details.setVisible(is_open)
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Open or close it by a click anywhere on its head."""
+        is_head = self.details is None or not self._is_open or event.position().y() < self.details.y()
+        if is_head and event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.toggle()
+
     def _show_head(self) -> None:
         _sign, word, _kind = SIGNS[self.finding.severity]
-        self.head.setText(f"{self.finding.title}  {'▾' if self._is_open else '▸'}")
+        self.head.setText("▾" if self._is_open else "▸")
         how_many = f", {self.amount.text()}" if self.amount.text() else ""
         self.head.setAccessibleName(f"{word}: {self.finding.title}{how_many}, {'shown' if self._is_open else 'hidden'}")
 

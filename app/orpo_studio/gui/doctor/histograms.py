@@ -53,24 +53,22 @@ class HistogramCard(QFrame):
         column.setContentsMargins(em(1), em(0.75), em(1), em(0.75))
         column.setSpacing(em(0.35))
         column.addWidget(label(histogram.title, "heading"))
-        column.addLayout(self._legend(movable))
+        if len(histogram.series) > 1:
+            column.addLayout(self._legend())
         column.addWidget(self.plot)
         column.addWidget(self.reading)
+        if histogram.mark is not None:
+            how = " Drag it to set another one." if movable else ""
+            column.addWidget(label(f"┆ Maximum length: {count(histogram.mark)}.{how}", "attention", wrap=True))
         theme().changed.connect(self._take_colors)
         self._read(-1)
 
-    def _legend(self, movable: bool) -> QHBoxLayout:
+    def _legend(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(em(0.9))
-        if len(self.histogram.series) > 1:
-            for name, _counts in self.histogram.series:
-                hue, _dash, sign = _LOOKS.get(name.lower(), _OTHER)
-                row.addWidget(label(f"{sign} {name.capitalize()}", hue))
-        if self.histogram.mark is not None:
-            mark = label(f"┆ Maximum length {count(self.histogram.mark)}", "attention")
-            if movable:
-                mark.setToolTip("Drag the line to set another maximum length.")
-            row.addWidget(mark)
+        for name, _counts in self.histogram.series:
+            hue, _dash, sign = _LOOKS.get(name.lower(), _OTHER)
+            row.addWidget(label(f"{sign} {name.capitalize()}", hue))
         row.addStretch(1)
         return row
 

@@ -169,7 +169,9 @@ class DoctorPanel(QWidget):
 
 def remedy_words(name: str) -> str:
     """Return what a remedy does; its name in words where this version does not know it."""
-    from orpo_studio.data.doctor.remedies import REMEDIES as KNOWN
+    from orpo_studio.data.doctor.remedy_names import REMEDY_WORDS
 
-    known = KNOWN.get(name)
-    return known.words if known is not None else f"{name.replace('-', ' ').capitalize()} (not known to this version)"
+    known = REMEDY_WORDS.get(name)
+    if known is None:
+        return f"{name.replace('-', ' ').capitalize()}: not known to this version."
+    return f"{known.title()}. {known.words}"

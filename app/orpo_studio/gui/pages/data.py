@@ -96,6 +96,7 @@ class DataPage(Page):
         self.body.addWidget(self.held_out_problem)
 
     def _build_summary(self) -> None:
+        self.title_row.addWidget(DoctorLink(self.bench.doctor, self.show_doctor, self))
         self.counts = label("", "heading", selectable=True)
         self.evidence = label("", "muted", wrap=True)
         self.shown = ComboBox()
@@ -109,7 +110,6 @@ class DataPage(Page):
         row.setSpacing(em(1))
         row.addWidget(self.counts)
         row.addWidget(self.evidence, 1)
-        row.addWidget(DoctorLink(self.bench.doctor, self.show_doctor, self))
         row.addWidget(self.shown)
         self.body.addLayout(row)
         self.progress = QProgressBar()
