@@ -239,12 +239,17 @@ def _transcripts(sample: Sample, mapping: ByHand) -> Found | None:
     return answers.found(words + f"{answers.asked.words()}, and is not doubled.")
 
 
-def _alpaca(sample: Sample, mapping: ByHand) -> Found | None:
+def _instruction_and_input(sample: Sample) -> tuple[str, str] | None:
     instruction, extra = sample.find("instruction"), sample.find("input")
     if instruction is None or extra is None or sample.find("prompt"):
         return None
-    answers = _named_answers(sample, mapping, instruction, extra)
-    if answers is None or sample.any_structure(instruction) or sample.any_structure(extra):
+    return None if sample.any_structure(instruction) or sample.any_structure(extra) else (instruction, extra)
+
+
+def _alpaca(sample: Sample, mapping: ByHand) -> Found | None:
+    columns = _instruction_and_input(sample)
+    answers = _named_answers(sample, mapping, *columns) if columns else None
+    if answers is None:
         return None
     return answers.found(f"{answers.asked.words()}; {answers.chosen} and {answers.rejected} are the two answers.")
 
@@ -252,7 +257,7 @@ def _alpaca(sample: Sample, mapping: ByHand) -> Found | None:
 def _prompt_and_text(sample: Sample, mapping: ByHand) -> Found | None:
     prompt = prompt_of(sample)
     answers = _named_answers(sample, mapping, prompt)
-    if prompt is None or answers is None or answers.speakers is not None:
+    if prompt is None or answers is None or answers.speakers is not None or _instruction_and_input(sample):
         return None
     if any(sample.any_messages(column) for column in (prompt, answers.chosen, answers.rejected)):
         return None

@@ -165,6 +165,8 @@ def _two_answers(sample: Sample, mapping: ByHand) -> Found | None:
     answers = _answer_columns(sample)
     if prompt is None or answers is None or names_a_pair(sample):
         return None
+    if sample.find("better_response_id") and sample.find("safer_response_id"):
+        return None  # which of the two preferences counts is not for this layout to say
     ending = (answers[0][-1], answers[1][-1])
     scores = next(
         (
@@ -217,9 +219,16 @@ def _answer_columns(sample: Sample) -> tuple[str, str] | None:
     for stem in _STEMS:
         for one, two in _ENDINGS:
             first, second = sample.find(stem + one), sample.find(stem + two)
-            if first and second:
+            if first and second and not _more(sample, stem + one):
                 return first, second
     return None
+
+
+def _more(sample: Sample, first: str) -> bool:
+    """Tell whether there are more than two answers, counted on from the first or from one before it."""
+    start, count = first[:-1], first[-1]
+    places = {"0": "2", "1": "03"}.get(count, "")
+    return any(sample.find(start + place) for place in places)
 
 
 def _verdict(sample: Sample, answers: tuple[str, str], scores: tuple[str, str] | None) -> Verdict | None:

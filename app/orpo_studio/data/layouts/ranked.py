@@ -257,7 +257,7 @@ def _best_of_samples(sample: Sample, mapping: ByHand) -> Found | None:
 
 
 def _numbered(sample: Sample) -> list[str]:
-    for stem in ("sample", "sample_"):
+    for stem in ("sample", "sample_", "answer_", "response_", "completion_", "output_", "summary_"):
         found = [sample.find(f"{stem}{place}") for place in range(_MOST_SAMPLES)]
         columns = [column for column in found if column]
         if len(columns) >= 2:
