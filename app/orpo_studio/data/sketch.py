@@ -16,7 +16,7 @@ _EXAMPLE = 120
 _DEEPEST = 2
 _MOST_FIELDS = 40
 _SPEAKER = re.compile(r"\s*([^\W\d_][\w .#-]{0,30}?)[ \t]*:")
-_TURN = re.compile(r"\n\s*\n\s*([^\W\d_][\w .#-]{0,30}?)[ \t]*:")
+_TURN = re.compile(r"\n[ \t]*\n[ \t]*([^\W\d_][\w .#-]{0,30}?)[ \t]*:")
 _HINTS = {
     "system": ("system", "persona", "context"),
     "rejected": ("reject", "bad", "worse", "worst", "lose", "loser", "neg", "dispref", "schlecht", "abgelehnt", "not_"),
@@ -86,7 +86,7 @@ def _kind(cell: object) -> str:
     if looks_like_message(cell):
         return "one message"
     if isinstance(cell, list):
-        kinds = {_kind(entry) for entry in cell if entry is not None}
+        kinds = {"list" if isinstance(entry, list) else _kind(entry) for entry in cell if entry is not None}
         names = {"text": "texts", "number": "numbers", "object": "objects"}
         return f"list of {names.get(kinds.pop(), 'values')}" if len(kinds) == 1 else "list"
     return "object" if isinstance(cell, dict) else "other"

@@ -10,7 +10,7 @@ from orpo_studio.data.transcripts import Speakers, speakers_of
 
 Row = Mapping[str, object]
 
-_LONGEST_LITERAL = 1 << 20
+_LONGEST_LITERAL = 1 << 18
 """Longest text that is read as Python prints it, in characters; that parser takes much memory."""
 
 

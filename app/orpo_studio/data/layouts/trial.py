@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TypeVar
 
 from orpo_studio.data.layouts.layout import Found, Recognition
 from orpo_studio.data.layouts.sample import Row, Sample
 from orpo_studio.data.pair import Pair, Single
 from orpo_studio.data.problem import Reason, RowProblem
+
+Made = TypeVar("Made")
 
 _MISREAD = frozenset(
     {Reason.MISSING_FIELD, Reason.NOT_TEXT, Reason.ROLES, Reason.PROMPT_MISMATCH, Reason.NO_PREFERENCE}
@@ -28,7 +31,7 @@ class Trial:
     @cached_property
     def _read(self) -> list[list[Pair] | Single | Reason]:
         convert = self.found.single or self.found.convert
-        return [_attempt(convert, row, number) for number, row in enumerate(self.sample.rows[:_ROWS], 1)]
+        return [_attempt(self.sample, convert, row, number) for number, row in enumerate(self.sample.rows[:_ROWS], 1)]
 
     @property
     def share(self) -> float:
@@ -47,19 +50,28 @@ class Trial:
 
     def recognition(self, alternatives: tuple[str, ...]) -> Recognition:
         """Return the layout as the one that is taken."""
-        unfold, convert, single = self.sample.unfold, self.found.convert, self.found.single
+        single = self.found.single
         return Recognition(
             self.name,
             self.found.evidence,
-            lambda row, number: convert(unfold(row), number),
-            single and (lambda row, number: single(unfold(row), number)),
+            partial(_unfolded, self.sample, self.found.convert),
+            partial(_unfolded, self.sample, single) if single else None,
             alternatives,
             self.found.parts,
         )
 
 
-def _attempt(convert: Callable[[Row, int], list[Pair] | Single], row: Row, number: int) -> list[Pair] | Single | Reason:
+def _unfolded(sample: Sample, convert: Callable[[Row, int], Made], row: Row, number: int) -> Made:
     try:
-        return convert(row, number)
+        return convert(sample.unfold(row), number)
+    except RecursionError as error:
+        raise RowProblem(Reason.NOT_TEXT, "A field is nested too deeply to be text.") from error
+
+
+def _attempt(
+    sample: Sample, convert: Callable[[Row, int], list[Pair] | Single], row: Row, number: int
+) -> list[Pair] | Single | Reason:
+    try:
+        return _unfolded(sample, convert, row, number)
     except RowProblem as problem:
         return problem.reason
