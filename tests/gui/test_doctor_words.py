@@ -4,13 +4,13 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from helpers.doctor_report import DUPLICATES, LENGTHS, LONGER, SIMILARITIES, make_report
 from orpo_studio.gui.doctor.as_markdown import as_markdown
-from orpo_studio.gui.doctor.bins import in_words, middle, quantile, reading
-from orpo_studio.gui.doctor.verdict import amount, share_in_words, summary, verdict_of
+from orpo_studio.gui.doctor.bins import in_percent, in_words, middle, quantile, reading
+from orpo_studio.gui.doctor.verdict import amount, noise_in_words, share_in_words, summary, verdict_of
 
 
 def test_that_a_median_lies_evenly_within_its_bin() -> None:
@@ -19,6 +19,7 @@ def test_that_a_median_lies_evenly_within_its_bin() -> None:
     assert quantile((0.0, 10.0), (0,), 0.5) is None
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=30), st.floats(0, 1))
 def test_that_a_quantile_stays_within_the_edges(counts: list[int], share: float) -> None:
     edges = tuple(float(edge) for edge in range(len(counts) + 1))
@@ -43,6 +44,22 @@ def test_that_only_clean_preferences_make_orpo_a_good_choice() -> None:
     assert "good choice" in words[0].meaning
     assert "SFT" in words[2].meaning
     assert "DPO" in words[2].meaning
+
+
+@pytest.mark.parametrize(
+    ("noise", "high", "words"),
+    [(0.0, 0.001, "Hardly any pair"), (0.001, 0.04, "4.0\xa0% at most"), (0.12, 0.2, "About 12\xa0% of the pairs")],
+)
+def test_that_the_flipped_share_is_told_as_finely_as_it_is_known(noise: float, high: float, words: str) -> None:
+    assert words in noise_in_words(replace(make_report().cleanliness, noise=noise, low=0.0, high=high))
+
+
+def test_that_shares_are_read_as_percentages() -> None:
+    shares = replace(SIMILARITIES, unit="share")
+
+    assert reading(in_percent(shares), 3).startswith("15–20 %: ")
+    assert "nine of ten below about" in in_words(shares)
+    assert in_percent(LENGTHS) is LENGTHS
 
 
 def test_that_a_wide_interval_decides_nothing() -> None:

@@ -1,5 +1,6 @@
 """Histograms in words, for the line below a chart, for screen readers and for the saved report. No Qt."""
 
+from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,14 @@ from orpo_studio.words import count, figure
 
 if TYPE_CHECKING:
     from orpo_studio.data.doctor.report import Histogram
+
+
+def in_percent(histogram: "Histogram") -> "Histogram":
+    """Return a histogram of shares as one of percentages, and any other as it is."""
+    if histogram.unit != "share":
+        return histogram
+    edges = tuple(100 * edge for edge in histogram.edges)
+    return replace(histogram, edges=edges, mark=None if histogram.mark is None else 100 * histogram.mark, unit="%")
 
 
 def quantile(edges: tuple[float, ...], counts: tuple[int, ...], share: float) -> float | None:
@@ -46,6 +55,7 @@ def reading(histogram: "Histogram", number: int) -> str:
 
 def in_words(histogram: "Histogram") -> str:
     """Return the whole histogram as a few sentences: median, upper tenth and mark."""
+    histogram = in_percent(histogram)
     sentences = []
     for name, counts in histogram.series:
         half, most = (quantile(histogram.edges, counts, share) for share in (0.5, 0.9))

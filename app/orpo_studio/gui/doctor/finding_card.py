@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 
 from orpo_studio.gui.doctor.verdict import SIGNS, amount
 from orpo_studio.gui.theme import em
-from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.widgets.basic import button, label, tooltip
+from orpo_studio.gui.widgets.elided import ElidedButton
 from orpo_studio.words import one_line
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ class FindingCard(QFrame):
             buttons.addWidget(self.show_rows)
         remedy = finding.remedy
         if remedy is not None and self._editable:
-            self.remedy = button(remedy.title, lambda: self.remedy_wanted.emit(remedy.name), hint=remedy.words)
+            self.remedy = ElidedButton(remedy.title, lambda: self.remedy_wanted.emit(remedy.name))
+            self.remedy.setToolTip(tooltip(f"{remedy.title}\n{remedy.words}"))
             self.remedy.setAccessibleDescription(remedy.words)
             buttons.addWidget(self.remedy)
         buttons.addStretch(1)

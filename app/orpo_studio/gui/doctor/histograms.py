@@ -3,10 +3,10 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from orpo_studio.gui.doctor.bins import in_words, middle, reading
+from orpo_studio.gui.doctor.bins import in_percent, in_words, middle, reading
 from orpo_studio.gui.doctor.one_by_one import OneByOne
 from orpo_studio.gui.notice import Notice, notice_of
 from orpo_studio.gui.pages.train.warmup import Warmup
@@ -39,6 +39,7 @@ class HistogramCard(QFrame):
         from orpo_studio.gui.charts.histogram import HistogramPlot
 
         self.setProperty("kind", "card")
+        histogram = in_percent(histogram)
         self.histogram = histogram
         self.plot: HistogramPlot = HistogramPlot(DARK if theme().colors.scheme == "dark" else LIGHT)
         self.plot.setFixedHeight(em(8))
@@ -49,10 +50,13 @@ class HistogramCard(QFrame):
         self.plot.pointed.connect(self._read)
         self.plot.mark_moved.connect(self.mark_moved)
         self.reading = label("", "muted", wrap=True)
+        self.reading.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        if len(histogram.series) > 1:  # room for the longest reading, so that nothing jumps under the pointer
+            self.reading.setMinimumHeight(2 * self.reading.fontMetrics().lineSpacing())
         column = QVBoxLayout(self)
         column.setContentsMargins(em(1), em(0.75), em(1), em(0.75))
         column.setSpacing(em(0.35))
-        column.addWidget(label(histogram.title, "heading"))
+        column.addWidget(label(histogram.title, "heading", wrap=True))
         if len(histogram.series) > 1:
             column.addLayout(self._legend())
         column.addWidget(self.plot)

@@ -169,9 +169,9 @@ class DoctorPanel(QWidget):
 
 def remedy_words(name: str) -> str:
     """Return what a remedy does; its name in words where this version does not know it."""
-    from orpo_studio.data.doctor.remedy_names import REMEDY_WORDS
+    from orpo_studio.data.doctor.remedy_names import REMEDIES as KNOWN
 
-    known = REMEDY_WORDS.get(name)
+    known = KNOWN.get(name)
     if known is None:
         return f"{name.replace('-', ' ').capitalize()}: not known to this version."
     return f"{known.title()}. {known.words}"

@@ -15,6 +15,9 @@ CLEAN, MIXED = 80.0, 60.0
 TOO_WIDE = 0.3
 """From this width of the interval on the share of flipped pairs, the figure decides nothing."""
 
+HARDLY_ANY = 0.005
+"""A share below is told as hardly any."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -62,10 +65,13 @@ def verdict_of(cleanliness: "Cleanliness") -> Verdict:
 
 def noise_in_words(cleanliness: "Cleanliness") -> str:
     """Return the estimated share of flipped pairs with its interval."""
-    told = (
-        f"About {percent(cleanliness.noise)} of the pairs look the wrong way round "
-        f"(between {percent(cleanliness.low)} and {percent(cleanliness.high)})."
-    )
+    noise, low, high = (share_in_words(share) for share in (cleanliness.noise, cleanliness.low, cleanliness.high))
+    if cleanliness.high < HARDLY_ANY:
+        told = "Hardly any pair looks the wrong way round."
+    elif cleanliness.noise < HARDLY_ANY:
+        told = f"Few pairs look the wrong way round: {high} at most."
+    else:
+        told = f"About {noise} of the pairs look the wrong way round, between {low} and {high}."
     return told.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
