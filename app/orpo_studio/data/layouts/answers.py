@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from orpo_studio.data.layouts.cells import Asked, Scores, require, scores_of
+from orpo_studio.data.layouts.cells import Asked, Scores, gap_words, require, scores_of
 from orpo_studio.data.layouts.layout import (
     CHOSEN_COLUMNS,
     CONVERSATION_COLUMNS,
@@ -91,6 +91,7 @@ class Answers:
     def found(self, evidence: str) -> Found:
         """Return how rows are read, with the evidence completed by what is true of all such layouts."""
         more = self.asked.system_words() + (self.scores.words() if self.scores else "")
+        more += gap_words(self.least_gap, scored=self.scores is not None)
         parts = {**self.asked.parts(), "chosen": self.chosen, "rejected": self.rejected}
         return Found(evidence + more, self.convert, parts=parts | (self.scores.parts() if self.scores else {}))
 

@@ -114,6 +114,11 @@ def check_gap(gap: float, least_gap: float) -> None:
         )
 
 
+def gap_words(least_gap: float, *, scored: bool) -> str:
+    """Return the sentence on a smallest gap that cannot be told, with a blank before it; nothing where it can."""
+    return "" if scored or least_gap <= 0 else " No scores were found, so the smallest gap has no effect."
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """The columns of the two answers' scores."""

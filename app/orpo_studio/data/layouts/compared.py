@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orpo_studio.data.layouts.answers import asked_in, prompt_of
-from orpo_studio.data.layouts.cells import Asked, check_gap, number, require
+from orpo_studio.data.layouts.cells import Asked, check_gap, gap_words, number, require
 from orpo_studio.data.layouts.layout import CHOSEN_COLUMNS, REJECTED_COLUMNS, Found, Layout
 from orpo_studio.data.layouts.sample import Row, Sample, all_of, at, unfolded
 from orpo_studio.data.layouts.verdict import ByScore, OneHot, Verdict, Winner, winner_in
@@ -57,7 +57,7 @@ class Compared:
         """
         require(row, *self.answers, *([self.asked.prompt] if self.asked.prompt else []))
         better = self.verdict.side(row)
-        self._check_gap(row, better)
+        self._check_gap(row)
         prompt = self.asked.of(row)
         answers = [self._answer(row, prompt, column) for column in self.answers]
         pair = assemble(
@@ -79,13 +79,13 @@ class Compared:
             return answer[: 2 * count]
         return self.asked.answer(answer)
 
-    def _check_gap(self, row: Row, better: int) -> None:
+    def _check_gap(self, row: Row) -> None:
         if not self.scores or self.least_gap <= 0:
             return
-        scores = [number(at(row, column)) for column in self.scores]
-        if scores[0] is None or scores[1] is None:
+        one, other = (number(at(row, column)) for column in self.scores)
+        if one is None or other is None:
             raise RowProblem(Reason.MISSING_FIELD, "A score is missing, so the gap cannot be told.")
-        check_gap(abs(scores[better] - scores[1 - better]), self.least_gap)  # type: ignore[operator]
+        check_gap(abs(one - other), self.least_gap)
 
     def found(self, evidence: str = "") -> Found:
         """Return how rows are read."""
@@ -95,7 +95,8 @@ class Compared:
         parts = {**self.asked.parts(), "answer_a": first, "answer_b": second}
         if isinstance(self.verdict, Winner):
             parts["winner"] = self.verdict.column
-        return Found(words + self.asked.system_words(), self.convert, parts=parts)
+        words += self.asked.system_words() + gap_words(self.least_gap, scored=self.scores is not None)
+        return Found(words, self.convert, parts=parts)
 
 
 def _taking_turns(asked: object, said: object, column: str) -> list[dict[str, object]]:
@@ -135,14 +136,18 @@ def _safe_rlhf(sample: Sample, mapping: ByHand) -> Found | None:
     if first is None or second is None or prompt is None or taken is None:
         return None
     compared = Compared(
-        asked_in(sample, prompt), (first, second), Winner(taken, (first, second), "from 0"), roles=sample.roles
+        asked_in(sample, prompt),
+        (first, second),
+        Winner(taken, (first, second), "from 0"),
+        least_gap=mapping.least_gap,
+        roles=sample.roles,
     )
     both = "" if not (better and safer) else f" {safer if taken == better else better} is the other preference."
     words = f"{prompt} is the prompt; {first} and {second} are the two answers; {taken} says which is preferred.{both}"
     return compared.found(words)
 
 
-def _arena(sample: Sample, mapping: ByHand) -> Found | None:  # noqa: ARG001 - every layout is asked in one way
+def _arena(sample: Sample, mapping: ByHand) -> Found | None:
     first, second, winner = (sample.find(name) for name in ("conversation_a", "conversation_b", "winner"))
     if first is None or second is None or not (sample.any_messages(first) and sample.any_messages(second)):
         return None
@@ -150,7 +155,9 @@ def _arena(sample: Sample, mapping: ByHand) -> Found | None:  # noqa: ARG001 - e
     if verdict is None:
         return None
     turn = sample.find("turn")
-    compared = Compared(asked_in(sample, None), (first, second), verdict, turn=turn, roles=sample.roles)
+    compared = Compared(
+        asked_in(sample, None), (first, second), verdict, turn=turn, least_gap=mapping.least_gap, roles=sample.roles
+    )
     words = f"{first} and {second} are whole conversations, and the prompt is their common start; {verdict.words()}."
     return compared.found(words)
 

@@ -46,12 +46,14 @@ class Winner:
         answers: the columns of the two answers.
         counting: how numbers name the winner.
         models: the columns that name what wrote the two answers; a model's name may stand for its answer.
+        numbers: whether numbers were seen in the column.
     """
 
     column: str
     answers: tuple[str, str]
     counting: Counting
     models: tuple[str, str] | None = None
+    numbers: bool = True
 
     def side(self, row: Row) -> int:
         """Return 0 where the first answer won, 1 where the second did.
@@ -91,12 +93,12 @@ class Winner:
     def words(self) -> str:
         """Return how it is said who won."""
         counted = {
-            "from 0": "0 or A for the first, 1 or B for the second",
-            "from 1": "1 or A for the first, 2 or B for the second",
+            "from 0": "0 for the first, 1 for the second",
+            "from 1": "1 for the first, 2 for the second",
             "1 or 0": "1 for the first, 0 for the second",
             "signed": "below zero for the first, above for the second",
         }
-        return f"{self.column} says which is better ({counted[self.counting]})"
+        return f"{self.column} says which is better" + (f": {counted[self.counting]}" if self.numbers else "")
 
 
 def _spoken(value: str, answers: tuple[str, str]) -> int | None:
@@ -195,7 +197,7 @@ def winner_in(sample: Sample, column: str, answers: tuple[str, str]) -> Winner:
         None,
     )
     numbers = {found for cell in sample.cells(column) if (found := number(cell)) is not None}
-    return Winner(column, answers, _counting(column, numbers, answers), models)
+    return Winner(column, answers, _counting(column, numbers, answers), models, numbers=bool(numbers))
 
 
 def _counting(column: str, numbers: Collection[float], answers: tuple[str, str]) -> Counting:
