@@ -38,7 +38,7 @@ def test_that_six_pages_of_clicks_lead_from_the_demo_to_a_merged_model(qtbot: Qt
     # Data
     click(qtbot, rail["data"])
     data = window.pages["data"]
-    assert data.model.rowCount() >= 400
+    qtbot.waitUntil(lambda: data.model.rowCount() >= 400, timeout=30_000)
     assert bench.data.prepared is not None
     assert bench.data.prepared.summary.held_out >= 100
     qtbot.waitUntil(lambda: "tokens" in data.pair_view.chosen_head.text(), timeout=30_000)

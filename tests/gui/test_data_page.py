@@ -29,13 +29,13 @@ def write_pairs(path: Path, count: int = 40, broken: int = 0) -> Path:
     return path
 
 
-def read(qtbot: QtBot, bench: Workbench, source: Path | str) -> None:
+def read(qtbot: QtBot, bench: Workbench, page: DataPage, source: Path | str) -> None:
     bench.draft.set("data.source", str(source))
-    qtbot.waitUntil(lambda: not bench.data.is_busy, timeout=20_000)
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
 
 
 def test_that_every_row_is_accounted_for(qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path) -> None:
-    read(qtbot, bench, write_pairs(tmp_path / "pairs.jsonl", broken=3))
+    read(qtbot, bench, page, write_pairs(tmp_path / "pairs.jsonl", broken=3))
 
     assert page.counts.text() == "43 rows = 36 to train on + 4 held out + 3 set aside"
     assert page.model.rowCount() == 36
@@ -50,7 +50,7 @@ def test_that_markup_in_a_row_set_aside_is_shown_as_it_is(
     file = write_pairs(tmp_path / "pairs.jsonl")
     with file.open("a") as more:
         more.write("\n" + json.dumps({"prompt": "<img src=x>", "chosen": "", "rejected": "x"}))
-    read(qtbot, bench, file)
+    read(qtbot, bench, page, file)
 
     tip = page.aside.table.item(0, 2).toolTip()
     assert "&lt;img src=x&gt;" in tip
@@ -60,7 +60,7 @@ def test_that_markup_in_a_row_set_aside_is_shown_as_it_is(
 def test_that_the_first_pair_shows_at_once_with_its_turns(
     qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path
 ) -> None:
-    read(qtbot, bench, write_pairs(tmp_path / "pairs.jsonl"))
+    read(qtbot, bench, page, write_pairs(tmp_path / "pairs.jsonl"))
 
     assert "Question" in page.pair_view.prompt.toPlainText()
     assert "A full answer" in page.pair_view.chosen.toPlainText()
@@ -70,7 +70,7 @@ def test_that_the_first_pair_shows_at_once_with_its_turns(
 def test_that_the_pair_is_rendered_by_the_chosen_models_template(
     qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path, model_folder: Path
 ) -> None:
-    read(qtbot, bench, write_pairs(tmp_path / "pairs.jsonl"))
+    read(qtbot, bench, page, write_pairs(tmp_path / "pairs.jsonl"))
     bench.draft.set("model.path", str(model_folder))
     qtbot.waitUntil(lambda: "tokens" in page.pair_view.prompt_head.text(), timeout=20_000)
 
@@ -92,7 +92,7 @@ def test_that_a_file_which_cannot_be_used_is_said_in_words(
     qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path, name: str, content: bytes
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    read(qtbot, bench, tmp_path / name)
+    read(qtbot, bench, page, tmp_path / name)
 
     assert page.stack.currentWidget() is page.empty
     assert page.empty.title.text().startswith("✕")
@@ -114,7 +114,7 @@ def test_that_a_held_out_share_which_is_no_number_is_told_beside_the_field(
 
 
 def test_that_another_share_splits_anew(qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path) -> None:
-    read(qtbot, bench, write_pairs(tmp_path / "pairs.jsonl"))
+    read(qtbot, bench, page, write_pairs(tmp_path / "pairs.jsonl"))
     bench.draft.set("data.held_out", 0.5)
     qtbot.waitUntil(lambda: "20 held out" in page.counts.text(), timeout=20_000)
 
@@ -124,7 +124,7 @@ def test_that_html_in_the_data_is_shown_and_not_rendered(
 ) -> None:
     rows = [{"prompt": f"<b>{n}</b>", "chosen": "<img src=x>", "rejected": "<script>"} for n in range(4)]
     (tmp_path / "html.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    read(qtbot, bench, tmp_path / "html.jsonl")
+    read(qtbot, bench, page, tmp_path / "html.jsonl")
 
     assert "<img src=x>" in page.pair_view.chosen.toPlainText()
     assert "<img" in page.model.data(page.model.index(0, 2), Qt.ItemDataRole.DisplayRole)

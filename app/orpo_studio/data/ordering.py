@@ -22,14 +22,36 @@ def sizes_of(pages: Pages) -> np.ndarray:
 
 def lengths(sizes: np.ndarray, by: Length) -> np.ndarray:
     """Return what pairs of some sizes are ordered by: (pairs, 3) → (pairs,) int64."""
+    wanted: np.ndarray
     if by == "total":
-        return sizes.sum(axis=1)
-    if by == "difference":
-        return sizes[:, 1] - sizes[:, 2]
-    return sizes[:, PARTS.index(by)]
+        wanted = sizes.sum(axis=1)
+    elif by == "difference":
+        wanted = sizes[:, 1] - sizes[:, 2]
+    else:
+        wanted = sizes[:, PARTS.index(by)]
+    return wanted
 
 
 def ordered(positions: np.ndarray, sizes: np.ndarray, by: Length, *, longest_first: bool) -> np.ndarray:
     """Return positions ordered by length; those of one length stay in their order."""
     keys = lengths(sizes[positions], by)
     return positions[np.argsort(-keys if longest_first else keys, kind="stable")]
+
+
+def source_rows(pages: Pages) -> np.ndarray:
+    """Return where each pair stood in its source: (pairs,) int64."""
+    if not isinstance(pages, PairPages):
+        return np.array([pages.pair(position).source_row for position in pages.span()], np.int64)
+    import pyarrow as pa
+
+    with pa.memory_map(str(pages.path)) as file:
+        reader = pa.ipc.open_file(file)
+        batches = (reader.get_batch(place) for place in range(reader.num_record_batches))
+        rows = [np.array(batch.column("source_row"), np.int64) for batch in batches]
+    return np.concatenate([np.zeros(0, np.int64), *rows])
+
+
+def row_at_or_after(rows: np.ndarray, wanted: int) -> int | None:
+    """Return the place of a number among rows, or that of the least one above it; None where all are below."""
+    above = np.flatnonzero(rows >= wanted)
+    return int(above[np.argmin(rows[above])]) if len(above) else None

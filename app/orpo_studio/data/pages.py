@@ -150,10 +150,10 @@ class PairPages:
         cells = []
         for position in positions:
             batch, row = self._find(position)
-            texts = (_one_line(turns.last_text(row, _READ), CELL_LENGTH) for turns in batch.turns)
+            texts = [_one_line(turns.last_text(row, _READ), CELL_LENGTH) for turns in batch.turns]
             split: Split = "train" if position < self._train else "held_out"
             sizes = tuple(turns.bytes_of(row) for turns in batch.turns)
-            cells.append(PairCells(batch.rows.column("source_row")[row].as_py(), split, *texts, sizes))
+            cells.append(_cells(batch.rows.column("source_row")[row].as_py(), split, texts, sizes))
         return cells
 
     def text_bytes(self, position: int) -> int:
@@ -210,10 +210,10 @@ class ListPages:
     def cells_at(self, positions: Sequence[int]) -> list[PairCells]:
         """Return what a table shows of the pairs at some positions, in that order."""
         return [
-            PairCells(
+            _cells(
                 pair.source_row,
                 "train",
-                *(cell_text(turns) for turns in _parts(pair)),
+                [cell_text(turns) for turns in _parts(pair)],
                 tuple(_bytes_of(turns) for turns in _parts(pair)),
             )
             for pair in (self._pairs[position] for position in positions)
@@ -222,6 +222,11 @@ class ListPages:
     def text_bytes(self, position: int) -> int:
         """Return how many bytes of text a pair has."""
         return sum(_bytes_of(turns) for turns in _parts(self._pairs[position]))
+
+
+def _cells(source_row: int, split: Split, texts: Sequence[str], sizes: tuple[int, ...]) -> PairCells:
+    prompt, chosen, rejected = texts
+    return PairCells(source_row, split, prompt, chosen, rejected, sizes)
 
 
 def _bytes_of(turns: Sequence[Message]) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import islice
 from typing import Protocol
 
 from orpo_studio.data.pair import Pair
@@ -38,7 +38,14 @@ def render_pair(pair: Pair, template: ChatTemplate) -> RenderedPair:
 def _common_start(first: str, second: str) -> str:
     if second.startswith(first):
         return first
-    return "".join(a for a, _ in takewhile(lambda both: both[0] == both[1], zip(first, second, strict=False)))
+    low, high = 0, min(len(first), len(second))
+    while low < high:  # halving: texts may have megabytes
+        middle = (low + high + 1) // 2
+        if second.startswith(first[low:middle], low):
+            low = middle
+        else:
+            high = middle - 1
+    return first[:low]
 
 
 class Encoder(Protocol):

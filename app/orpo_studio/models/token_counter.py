@@ -47,6 +47,13 @@ class TokenCounter:
         """Return how many tokens a text has."""
         return len(self.encode(text))
 
+    def characters(self, text: str, tokens: int) -> int:
+        """Return how many characters the first so many tokens of a text stand for; all where it has no more tokens."""
+        offsets: list[tuple[int, int]] = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        if len(offsets) <= tokens:
+            return len(text)
+        return offsets[tokens - 1][1] if tokens > 0 else 0
+
     def id_of(self, token: str) -> int | None:
         """Return the id of one token, or None where the vocabulary lacks it."""
         number: int | None = self._tokenizer.token_to_id(token)

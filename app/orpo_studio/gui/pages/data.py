@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QItemSelection, QSignalBlocker, Qt
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QProgressBar, QSplitter, QStackedWidget
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QProgressBar, QStackedWidget
 
 from orpo_studio.config import DEMO, find_option
 from orpo_studio.gui.background import Task, run_in_background
@@ -13,17 +13,21 @@ from orpo_studio.gui.doctor.panel import DoctorPanel
 from orpo_studio.gui.notice import notice_of
 from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.pairs.aside import SetAsideTable
+from orpo_studio.gui.pairs.browser import PairBrowser
 from orpo_studio.gui.pairs.empty import EmptyData
-from orpo_studio.gui.pairs.table import PairTableModel, make_table
-from orpo_studio.gui.pairs.view import PairView, Reading
+from orpo_studio.gui.pairs.reading import Reading
+from orpo_studio.gui.pairs.source import PairSource
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
 from orpo_studio.gui.widgets.combo import ComboBox
 from orpo_studio.gui.workbench import Workbench
 
 if TYPE_CHECKING:
+    from orpo_studio.config import RunSpec
     from orpo_studio.data.doctor.report import Finding
-    from orpo_studio.data.pages import PairPages, Split
+    from orpo_studio.data.pages import Pages, PairPages, Split
+    from orpo_studio.data.peek import Peek
+    from orpo_studio.data.prepared import PreparedData
     from orpo_studio.models.card import ModelCard
 
 SOURCE, HELD_OUT, HELD_OUT_FILE = "data.source", "data.held_out", "data.held_out_file"
@@ -39,7 +43,12 @@ class DataPage(Page):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__(bench)
-        self._pages: PairPages | None = None
+        self._pages: Pages | None = None
+        self._prepared: PreparedData | None = None
+        self._pair_source = PairSource(self)
+        self._pair_source.peeked.connect(self._on_peeked)
+        self._pair_source.opened.connect(self._on_opened)
+        self._pair_source.failed.connect(bench.tell)
         self._reading: Reading | None = None
         self._reading_of: ModelCard | None = None
         self._reading_task: Task | None = None
@@ -47,6 +56,7 @@ class DataPage(Page):
         self._build_summary()
         self._build_pairs()
         bench.draft.changed.connect(self._show_fields)
+        bench.draft.changed.connect(self._read_pairs)
         bench.subject_changed.connect(self._on_subject)
         bench.data.changed.connect(self._on_data)
         bench.data.progressed.connect(self._on_progress)
@@ -63,6 +73,11 @@ class DataPage(Page):
     def show_doctor(self) -> None:
         """Show the doctor's report in place of the pairs."""
         self.shown.setCurrentIndex(self.shown.findData("doctor"))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that is chosen is shown."""
+        return not self.bench.data.is_busy and self._pair_source.is_settled and self.browser.is_settled
 
     # --- building
 
@@ -119,22 +134,15 @@ class DataPage(Page):
         self.body.addWidget(self.progress)
 
     def _build_pairs(self) -> None:
-        self.model = PairTableModel()
-        self.table = make_table(self.model)
-        self.table.selectionModel().selectionChanged.connect(self._on_selection)
-        self.pair_view = PairView()
+        self.browser = PairBrowser()
+        self.browser.failed.connect(self.bench.tell)
+        self.model, self.table, self.pair_view = self.browser.model, self.browser.table, self.browser.view
         self.aside = SetAsideTable()
         self.empty = EmptyData(self.bench)
-        pairs = QSplitter(Qt.Orientation.Vertical)
-        pairs.setChildrenCollapsible(False)
-        pairs.setHandleWidth(em(1))
-        pairs.addWidget(self.table)
-        pairs.addWidget(self.pair_view)
-        pairs.setSizes([em(13), em(20)])
         self.stack = QStackedWidget()
         self.doctor = DoctorPanel(self.bench)
         self.doctor.rows_wanted.connect(self._show_finding)
-        for widget in (self.empty, pairs, self.aside, self.doctor):
+        for widget in (self.empty, self.browser, self.aside, self.doctor):
             self.stack.addWidget(widget)
         self.body.addWidget(self.stack, 1)
 
@@ -167,22 +175,30 @@ class DataPage(Page):
         self.held_out_problem.setVisible(bool(self.held_out_problem.text()))
 
     def _on_data(self) -> None:
-        prepared, problem = self.bench.data.prepared, self.bench.data.problem
-        self.model.show_pairs(None, None)
-        if self._pages is not None:
-            self._pages.close()
-            self._pages = None
-        self.progress.setVisible(self.bench.data.is_busy)
+        data = self.bench.data
+        self.progress.setVisible(data.is_busy)
         self.progress.setValue(0)
-        self.counts.setVisible(prepared is not None)
-        self.shown.setVisible(prepared is not None)
-        self.evidence.setText("Reading…" if self.bench.data.is_busy else "")
-        self.empty.show_problem(notice_of(problem) if problem is not None else None, busy=self.bench.data.is_busy)
-        if prepared is None:
-            self.stack.setCurrentIndex(0)
+        self.counts.setVisible(data.prepared is not None)
+        self.shown.setVisible(data.prepared is not None)
+        if data.prepared is not None and data.prepared is self._prepared:
             return
+        self._prepared = data.prepared
+        self._pair_source.cancel()
+        if data.prepared is not None:
+            self._show_summary(data.prepared)
+            self._pair_source.open(data.prepared)
+            return
+        self.evidence.setText("Reading…" if data.is_busy else "")
+        problem = notice_of(data.problem) if data.problem is not None else None
+        self.empty.show_problem(problem, busy=data.is_busy)
+        self._take_pages(None)
+        self.stack.setCurrentWidget(self.empty)
+        spec = self._spec()
+        if data.is_busy and spec is not None:
+            self._pair_source.peek(spec.data, spec.recipe.max_length)
+
+    def _show_summary(self, prepared: "PreparedData") -> None:
         summary = prepared.summary
-        self._pages = prepared.pages()
         self.counts.setText(
             f"{summary.rows_in:,} rows = {summary.train:,} to train on + {summary.held_out:,} held out"
             f" + {sum(summary.set_aside.values()):,} set aside"
@@ -190,43 +206,65 @@ class DataPage(Page):
         self.evidence.setText(summary.evidence)
         self.evidence.setToolTip(summary.layout)
         self.aside.show_rows(prepared)
+
+    def _on_peeked(self, seen: "Peek") -> None:
+        """Show the beginning of the data while the whole of it is being converted."""
+        from orpo_studio.data.pages import ListPages
+
+        self.evidence.setText(seen.recognition.evidence)
+        self.evidence.setToolTip(seen.recognition.layout)
+        if not seen.pairs:
+            return
+        self.counts.setText(f"The first {seen.rows:,} rows; the rest is being read")
+        self.counts.setVisible(True)
+        self._take_pages(ListPages(seen.pairs))
+        self.stack.setCurrentWidget(self.browser)
+
+    def _on_opened(self, pages: "PairPages") -> None:
+        self._take_pages(pages)
         self._show_split()
+
+    def _take_pages(self, pages: "Pages | None") -> None:
+        before, self._pages = self._pages, pages
+        self.browser.show_pages(pages, self._split() if self._prepared is not None else None)
+        if before is not None:
+            before.close()
+
+    def _split(self) -> "Split":
+        return "held_out" if self.shown.currentData() == "held_out" else "train"
 
     def _show_split(self) -> None:
         if self._pages is None:
             return
         split = self.shown.currentData()
         if split == "set_aside":
-            self.stack.setCurrentIndex(2)
+            self.stack.setCurrentWidget(self.aside)
             return
         if split == "doctor":
             self.stack.setCurrentWidget(self.doctor)
             return
-        self.stack.setCurrentIndex(1)
-        chosen: Split = "held_out" if split == "held_out" else "train"
-        self.model.show_pairs(self._pages, chosen)
-        if self.model.rowCount():
-            self.table.selectRow(0)
-        else:
-            self.pair_view.show_pair(None, None, 0)
+        self.stack.setCurrentWidget(self.browser)
+        self.browser.show_split(self._split())
 
     def _show_finding(self, finding: "Finding") -> None:
         """Show the pairs of a finding of the doctor's."""
         if self._pages is None or not finding.rows:
             return
-        train = self._pages.count("train")
-        held_out = finding.rows[0] >= train
-        self.shown.setCurrentIndex(self.shown.findData("held_out" if held_out else "train"))
-        self.table.selectRow(finding.rows[0] - (train if held_out else 0))
+        import numpy as np
 
-    def _on_selection(self, selected: QItemSelection, _deselected: QItemSelection) -> None:
-        if selected.indexes():
-            self._show_pair(selected.indexes()[0].row())
+        with QSignalBlocker(self.shown):
+            self.shown.setCurrentIndex(self.shown.findData("train"))
+        self.stack.setCurrentWidget(self.browser)
+        self.browser.show_only(np.array(sorted(finding.rows), np.int64), finding.title)
 
-    def _show_pair(self, row: int) -> None:
-        spec = self.bench.run_spec or self.bench.draft.checked.parsed
+    def _spec(self) -> "RunSpec | None":
+        return self.bench.run_spec or self.bench.draft.checked.parsed
+
+    def _read_pairs(self) -> None:
+        """Have the pairs read as the chosen model will, cut at the maximum length."""
+        spec = self._spec()
         limit = spec.recipe.max_length if spec is not None else find_option("recipe.max_length").default
-        self.pair_view.show_pair(self.model.pair(row), self._reading, limit)
+        self.pair_view.read_as(self._reading, limit)
 
     def _on_model(self) -> None:
         card = self.bench.model.card
@@ -235,19 +273,15 @@ class DataPage(Page):
         if self._reading_task is not None:
             self._reading_task.cancel()
         self._reading_of, self._reading = card, None
-        if card is None:
-            self._show_selected()
-            return
-        self._reading_task = run_in_background(self, lambda _task: Reading.of(card), self._on_reading, self.bench.tell)
+        self._read_pairs()
+        if card is not None:
+            self._reading_task = run_in_background(
+                self, lambda _task: Reading.of(card), self._on_reading, self.bench.tell
+            )
 
     def _on_reading(self, reading: Reading) -> None:
         self._reading = reading
-        self._show_selected()
-
-    def _show_selected(self) -> None:
-        rows = self.table.selectionModel().selectedRows()
-        if rows:
-            self._show_pair(rows[0].row())
+        self._read_pairs()
 
     def _on_progress(self, share: float) -> None:
         self.progress.setValue(round(share * 1000))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orpo_studio.data.pair import Pair
     from orpo_studio.data.prepared import PreparedData
     from orpo_studio.fit.rows import PairLengths
-    from orpo_studio.gui.pairs.view import Reading
+    from orpo_studio.gui.pairs.reading import Reading
     from orpo_studio.models.card import ModelCard
 
 LONGEST = 512
@@ -37,7 +37,7 @@ def count_lengths(
         DataProblem: the converted pairs are gone.
     """
     from orpo_studio.fit.rows import PairLengths
-    from orpo_studio.gui.pairs.view import Reading
+    from orpo_studio.gui.pairs.reading import Reading
 
     if not card.has_tokenizer or not prepared.summary.train:
         return None

@@ -1,4 +1,4 @@
-"""The table of pairs: pages of 64 rows, read when they are looked at."""
+"""The table of pairs: pages of 64 rows, read when they are looked at, in the source's order or another."""
 
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -10,12 +10,24 @@ from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.table import row_table
 
 if TYPE_CHECKING:
-    from orpo_studio.data.pages import PairCells, PairPages, Split
+    import numpy as np
+
+    from orpo_studio.data.pages import Pages, PairCells
     from orpo_studio.data.pair import Pair
 
 PAGE = 64
 PAGES_KEPT = 32
-HEADINGS = ("Row", "Prompt", "Chosen", "Rejected")
+HEADINGS = ("Row", "Prompt", "Chosen", "Rejected", "Length", "Chosen − rejected")
+NUMBERS = frozenset({0, 4, 5})
+"""Columns that hold numbers."""
+TIPS = (
+    "Where the pair stood in the source. Click to go back to the source's order.",
+    "The last thing asked. Click to order by the length of the prompt.",
+    "The preferred answer. Click to order by its length.",
+    "The other answer. Click to order by its length.",
+    "Bytes of text of all three; in English about four make a token. Click to order by it.",
+    "By how many bytes the chosen answer is longer than the rejected one. Click to order by it.",
+)
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -24,45 +36,80 @@ class PairTableModel(QAbstractTableModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pages: PairPages | None = None
-        self._split: Split | None = None
+        self._pages: Pages | None = None
+        self._span = range(0)
+        self._order: np.ndarray | None = None
         self._cells: OrderedDict[int, list[PairCells]] = OrderedDict()
 
-    def show_pairs(self, pages: "PairPages | None", split: "Split | None") -> None:
-        """Show the pairs of a split, or all of them, or none."""
+    def show_pairs(self, pages: "Pages | None", span: range, order: "np.ndarray | None" = None) -> None:
+        """Show a span of pairs, or those of an order, which lists positions; or none.
+
+        Where an order only goes on from the one that is shown, the rows shown stay as they are.
+        """
+        if order is not None and self._goes_on(pages, order):
+            self.beginInsertRows(QModelIndex(), self.rowCount(), len(order) - 1)
+            self._cells.pop((self.rowCount() - 1) // PAGE, None)  # the last page was not full
+            self._order = order
+            self.endInsertRows()
+            return
         self.beginResetModel()
-        self._pages, self._split = pages, split
+        self._pages, self._span, self._order = pages, span, order
         self._cells.clear()
         self.endResetModel()
 
+    def _goes_on(self, pages: "Pages | None", order: "np.ndarray") -> bool:
+        before = self._order
+        if before is None or pages is not self._pages or not 0 < len(before) < len(order):
+            return False
+        return bool((order[: len(before)] == before).all())
+
+    @property
+    def pages(self) -> "Pages | None":
+        """What the pairs are read from."""
+        return self._pages
+
+    def position(self, row: int) -> int | None:
+        """Return the position of the pair in a row; None where there is no such row."""
+        if not 0 <= row < self.rowCount():
+            return None
+        return self._span[row] if self._order is None else int(self._order[row])
+
+    def row_of(self, position: int) -> int | None:
+        """Return the row that shows a position; None where none does."""
+        if self._order is None:
+            return self._span.index(position) if position in self._span else None
+        found = (self._order == position).nonzero()[0]
+        return int(found[0]) if len(found) else None
+
     def pair(self, row: int) -> "Pair | None":
         """Return a whole pair."""
-        if self._pages is None or not 0 <= row < self.rowCount():
-            return None
-        return self._pages.page(row, 1, self._split)[0]
+        position = self.position(row)
+        return None if position is None or self._pages is None else self._pages.pair(position)
 
     def rowCount(self, parent: Index | None = None) -> int:
         if self._pages is None or (parent is not None and parent.isValid()):
             return 0
-        return self._pages.count(self._split)
+        return len(self._span) if self._order is None else len(self._order)
 
     def columnCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(HEADINGS)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
             return HEADINGS[section]
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
-            return int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return TIPS[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(section)
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
-            cells = self._row(index.row())
-            return (str(cells.source_row), cells.prompt, cells.chosen, cells.rejected)[index.column()]
+            return _text(self._row(index.row()), index.column())
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if index.column() == 0 else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
+            return _alignment(index.column())
         return None
 
     def _row(self, row: int) -> "PairCells":
@@ -71,11 +118,28 @@ class PairTableModel(QAbstractTableModel):
         if cells is None:
             if self._pages is None:
                 raise IndexError(row)
-            cells = self._pages.cells(number * PAGE, PAGE, self._split)
-            self._cells[number] = cells
+            rows = slice(number * PAGE, (number + 1) * PAGE)
+            positions = self._span[rows] if self._order is None else self._order[rows].tolist()
+            cells = self._cells[number] = self._pages.cells_at(positions)
             if len(self._cells) > PAGES_KEPT:
                 self._cells.popitem(last=False)
         return cells[place]
+
+
+def _text(cells: "PairCells", column: int) -> str:
+    _, chosen, rejected = cells.sizes
+    if column == 0:
+        return str(cells.source_row)
+    if column == 4:
+        return f"{sum(cells.sizes):,}"
+    if column == 5:
+        return f"{chosen - rejected:+,}".replace("-", "−") if chosen != rejected else "0"
+    return (cells.prompt, cells.chosen, cells.rejected)[column - 1]
+
+
+def _alignment(column: int) -> int:
+    side = Qt.AlignmentFlag.AlignRight if column in NUMBERS else Qt.AlignmentFlag.AlignLeft
+    return int(side | Qt.AlignmentFlag.AlignVCenter)
 
 
 def make_table(model: PairTableModel) -> QTableView:
@@ -83,6 +147,9 @@ def make_table(model: PairTableModel) -> QTableView:
     view = row_table(model, "Preference pairs", row_em=1.9)
     header = view.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
-    view.setColumnWidth(0, em(4))
+    header.setSectionsClickable(True)
+    header.setSortIndicatorShown(True)
+    for column, width in ((0, 5), (4, 5.5), (5, 9)):
+        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+        view.setColumnWidth(column, em(width))
     return view
