@@ -41,8 +41,10 @@ from orpo_studio.trainer.problems import StopNow, TrainerProblem, first_line, is
 from orpo_studio.trainer.request import read_request
 from orpo_studio.trainer.tokens import TokenizedPair, tokenize_pairs
 
-_PIECE = 64
-"""Pairs measured together by length; a stop loses those of a piece that is not whole."""
+_PIECE = 16
+"""Pairs measured in one go, by length; a stop loses those of a piece that is under way."""
+_CARD_PIECE = 64
+"""Likewise on a card, which takes as long for one pair as for many short ones."""
 _KEEP_SECONDS = 5.0
 """Time between two moments at which the file is written: what a killed job may lose."""
 _READ = 1_024
@@ -160,8 +162,9 @@ def _tokenized(
             # Rows set aside are missing from the result; the texts in it are the very objects that were given.
             by_text = {id(text): pair for text, pair in zip(tokenized.texts, tokenized.pairs, strict=True)}
             every = [(row, by_text.get(id(text))) for row, text in zip(some, texts, strict=True)]
-            for first in range(0, len(every), _PIECE):
-                yield dict(every[first : first + _PIECE])
+            piece = _CARD_PIECE if loaded.device.type == "cuda" else _PIECE
+            for first in range(0, len(every), piece):
+                yield dict(every[first : first + piece])
 
 
 def _logps(
