@@ -18,6 +18,7 @@ from orpo_studio.gui.doctor import examination
 from orpo_studio.gui.doctor.examination import Question
 from orpo_studio.gui.doctor.finding_card import FindingCard
 from orpo_studio.gui.doctor.panel import DoctorPanel
+from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.workbench import Workbench
 
 WAIT_MS = 20_000
@@ -37,6 +38,7 @@ class Doctor:
         self,
         prepared: PreparedData,
         question: Question,
+        base: object,
         progress: Callable[[float], None],
         cancel: Callable[[], bool],
     ) -> Report:
@@ -271,3 +273,31 @@ def test_that_histograms_are_read_by_keyboard_and_in_words(
     assert card.reading.text().startswith("80–120 tokens")
     card.plot.point_at(-1)
     assert card.reading.text().startswith("Half lie below")
+
+
+def test_that_the_base_model_can_be_asked_once_one_is_chosen_and_its_answer_makes_the_report_anew(
+    qtbot: QtBot, bench: Workbench, doctor: Doctor, panel: DoctorPanel, tmp_path: Path, model_folder: Path
+) -> None:
+    examined(qtbot, bench, panel, tmp_path)
+    box = panel.cleanliness.base_model
+    assert not box.ask.isEnabled()
+    assert "Choose a base model" in box.ask.toolTip()
+    bench.draft.set("model.path", str(model_folder))
+    qtbot.waitUntil(box.ask.isEnabled, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not bench.doctor.is_running and not bench.doctor.is_outdated, timeout=WAIT_MS)
+    before = len(doctor.asked)
+
+    box._job.finished.emit(tmp_path / "answers.parquet")
+
+    qtbot.waitUntil(lambda: len(doctor.asked) == before + 1, timeout=WAIT_MS)
+
+
+def test_that_a_base_model_that_cannot_be_asked_says_why(
+    qtbot: QtBot, bench: Workbench, panel: DoctorPanel, tmp_path: Path
+) -> None:
+    examined(qtbot, bench, panel, tmp_path)
+    box = panel.cleanliness.base_model
+    box._job.failed.emit(Notice("error", "The model cannot be loaded.", "A tensor is missing.", "Copy it again."))
+
+    assert box.status.text() == "✕ The model cannot be loaded. A tensor is missing. Copy it again."
+    assert box.status.isVisibleTo(panel)

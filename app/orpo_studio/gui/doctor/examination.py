@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from orpo_studio import paths
 from orpo_studio.config import Issue, find_option
 from orpo_studio.gui.background import Cancelled, Task, on_main_thread, run_in_background
 from orpo_studio.gui.doctor.kept import keep_report, read_report, report_file
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from orpo_studio.data.doctor.report import Report
     from orpo_studio.data.prepared import PreparedData
     from orpo_studio.gui.workbench import Workbench
+    from orpo_studio.models.card import ModelCard
+
+    BaseModel = tuple[ModelCard, str]
+    """A model and how its weights are held, such as ``none``."""
 
 MOST_BY_ITSELF = 200_000
 """Data of up to so many pairs is examined unasked."""
@@ -131,7 +136,7 @@ class Examination(QObject):
         return elapsed * (1 - self._share) / self._share
 
     def start(self) -> None:
-        """Examine the chosen pairs, whatever their number."""
+        """Examine the chosen pairs, whatever their number and whether they were examined before."""
         question, prepared = self.question, self._bench.data.prepared
         if question is None or prepared is None or (self.is_running and self._asked == question):
             return
@@ -177,6 +182,10 @@ class Examination(QObject):
         spec = self._bench.run_spec or self._bench.draft.checked.parsed
         return spec.recipe.max_length if spec is not None else int(find_option("recipe.max_length").default)
 
+    def _base_model(self) -> "BaseModel | None":
+        spec, card = self._bench.run_spec or self._bench.draft.checked.parsed, self._bench.model.card
+        return (card, spec.recipe.quantization) if spec is not None and card is not None else None
+
     def _look(self) -> None:
         """Follow what is chosen now."""
         if not self._is_watched:
@@ -200,6 +209,8 @@ class Examination(QObject):
         return prepared.summary.kept <= MOST_BY_ITSELF
 
     def _work(self, prepared: "PreparedData", question: Question) -> "Callable[[Task], Report]":
+        base = self._base_model()
+
         def work(task: Task) -> "Report":
             from orpo_studio.data.problem import ConversionCancelled
 
@@ -212,7 +223,7 @@ class Examination(QObject):
                     on_main_thread(self, self._advance, task, share)
 
             try:
-                return make_report(prepared, question, progress, task.is_cancelled)
+                return make_report(prepared, question, base, progress, task.is_cancelled)
             except ConversionCancelled:
                 raise Cancelled from None
 
@@ -244,22 +255,57 @@ class Examination(QObject):
 
 
 def make_report(
-    prepared: "PreparedData", question: Question, progress: Callable[[float], None], cancel: Callable[[], bool]
+    prepared: "PreparedData",
+    question: Question,
+    base: "BaseModel | None",
+    progress: Callable[[float], None],
+    cancel: Callable[[], bool],
 ) -> "Report":
     """Return what the doctor says of pairs, from what was kept where there is such; runs in a thread.
+
+    Args:
+        prepared: the pairs.
+        question: what the report depends on.
+        base: the base model, which may have been asked about the pairs before.
+        progress: told how far it is, 0 to 1.
+        cancel: asked whether to stop.
 
     Raises:
         ConversionCancelled: the person stopped it.
         DataProblem, ModelProblem: the pairs or the tokenizer cannot be used.
     """
     from orpo_studio.data.doctor.examination import examine
+    from orpo_studio.data.margins_file import read_margins
     from orpo_studio.models.token_counter import TokenCounter
 
     counter = TokenCounter(question.tokenizer) if question.tokenizer is not None else None
-    file = report_file(question.folder, question.tokenizer, question.max_length)
+    margins = _answers(prepared, question, base) if base is not None else None
+    file = report_file(question.folder, question.tokenizer, question.max_length, margins)
     kept = read_report(file)
     if kept is not None:
         return kept
-    report = examine(prepared, counter=counter, max_length=question.max_length, progress=progress, cancel=cancel)
+    report = examine(
+        prepared,
+        counter=counter,
+        max_length=question.max_length,
+        model_margins=read_margins(margins) if margins is not None else None,
+        progress=progress,
+        cancel=cancel,
+    )
     keep_report(file, report)
     return report
+
+
+def _answers(prepared: "PreparedData", question: Question, base: "BaseModel") -> Path | None:
+    """Return the file of what the base model made of these pairs; None where it was not asked."""
+    from orpo_studio.data.margins_file import margins_path
+
+    card, quantization = base
+    cache = paths.cache_folder()
+    if not (cache / "margins").is_dir():  # nobody ever asked: spare the reading of pairs and weights
+        return None
+    try:
+        file = margins_path(cache, prepared, card, max_length=question.max_length, quantization=quantization)
+    except OSError:  # told where the model is chosen
+        return None
+    return file if file.is_file() else None

@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from orpo_studio.gui.doctor.base_model import BaseModelBox
 from orpo_studio.gui.doctor.dial import Dial
 from orpo_studio.gui.doctor.verdict import noise_in_words, verdict_of
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import label, set_kind
+from orpo_studio.gui.workbench import Workbench
 
 if TYPE_CHECKING:
     from orpo_studio.data.doctor.report import Report
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 class CleanlinessCard(QFrame):
     """Dial on the left, words beside it, the grounds at the right."""
 
-    def __init__(self) -> None:
+    def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self.setProperty("kind", "card")
         self.dial = Dial()
@@ -25,12 +27,13 @@ class CleanlinessCard(QFrame):
         self.noise = label("", wrap=True, selectable=True)
         self.meaning = label("", wrap=True, selectable=True)
         self.trust = label("", "muted", wrap=True, selectable=True)
+        self.base_model = BaseModelBox(bench)
         self.grounds = label("", "muted", wrap=True, selectable=True)
         row = QHBoxLayout(self)
         row.setContentsMargins(em(1), em(1), em(1), em(1))
         row.setSpacing(em(1.5))
         row.addWidget(self.dial, 0, Qt.AlignmentFlag.AlignTop)
-        row.addLayout(_column(self.word, self.meaning, self.noise, self.trust), 5)
+        row.addLayout(_column(self.word, self.meaning, self.noise, self.trust, self.base_model), 5)
         self.ground_title = label("What the figure rests on", "heading")
         row.addLayout(_column(self.ground_title, self.grounds), 4)
 
@@ -49,10 +52,10 @@ class CleanlinessCard(QFrame):
         self.ground_title.setVisible(bool(cleanliness.grounds))
 
 
-def _column(*labels: QLabel) -> QVBoxLayout:
+def _column(*widgets: QWidget) -> QVBoxLayout:
     column = QVBoxLayout()
     column.setSpacing(em(0.45))
-    for shown in labels:
+    for shown in widgets:
         column.addWidget(shown)
     column.addStretch(1)
     return column

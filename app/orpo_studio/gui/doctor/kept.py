@@ -1,7 +1,7 @@
 """Reports that took long, kept beside the converted pairs, so that the next start of the program need not wait again.
 
-They go by what they depend on: the pairs (their folder), the tokenizer's file, the maximum length, and the version
-of the program that made them. No Qt.
+They go by what they depend on: the pairs (their folder), the tokenizer's file, the maximum length, the base
+model's answers, and the version of the program that made them. No Qt.
 """
 
 import json
@@ -19,19 +19,25 @@ WORTH_S = 5.0
 """A report that took less is made anew."""
 
 
-def report_file(folder: Path, tokenizer: Path | None, max_length: int) -> Path:
+def report_file(folder: Path, tokenizer: Path | None, max_length: int, margins: Path | None = None) -> Path:
     """Return where a report lies, or would.
 
     Args:
         folder: of the converted pairs.
         tokenizer: the model folder whose tokenizer counts, or None.
         max_length: in tokens.
+        margins: the file of what the base model made of the pairs, or None.
     """
-    parts: list[object] = [__version__, max_length]
-    if tokenizer is not None:
-        stat = (tokenizer / "tokenizer.json").stat()
-        parts += [str(tokenizer), stat.st_size, stat.st_mtime_ns]
+    counter = tokenizer / "tokenizer.json" if tokenizer is not None else None
+    parts = [__version__, max_length, *(_stamp(file) for file in (counter, margins))]
     return folder / f"report-{blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()}.json"
+
+
+def _stamp(file: Path | None) -> tuple[str, int, int] | None:
+    if file is None:
+        return None
+    stat = file.stat()
+    return str(file), stat.st_size, stat.st_mtime_ns
 
 
 def read_report(file: Path) -> "Report | None":

@@ -41,7 +41,7 @@ class DoctorPanel(QWidget):
         self._shown: tuple[Report, bool] | None = None
         self.bar = ExaminationBar(bench.doctor, self)
         self.in_force = RemediesInForce(self)
-        self.cleanliness = CleanlinessCard()
+        self.cleanliness = CleanlinessCard(bench)
         self.findings = Findings()
         self.histograms = Histograms()
         self.based_on = label("", "muted", wrap=True, selectable=True)
@@ -57,6 +57,7 @@ class DoctorPanel(QWidget):
         self.findings.rows_wanted.connect(self.rows_wanted)
         self.findings.remedy_wanted.connect(self._take_remedy)
         self.in_force.taken_back.connect(self._take_back)
+        self.cleanliness.base_model.answered.connect(bench.doctor.start)
         self.histograms.mark_moved.connect(self._set_max_length)
         self.histograms.failed.connect(bench.tell)
         bench.doctor.changed.connect(self._show)
