@@ -159,7 +159,8 @@ def _snapshot(cache: Path) -> Path:
     there = sorted(path for path in (cache / "snapshots").iterdir() if path.is_dir())
     main = cache / "refs" / "main"
     if main.is_file():
-        revision = main.read_text(encoding="utf-8", errors="replace")[:200].strip()
+        with main.open(encoding="utf-8", errors="replace") as file:
+            revision = file.read(200).strip()
         if _REVISION.fullmatch(revision) and cache / "snapshots" / revision in there:
             return cache / "snapshots" / revision
     if len(there) == 1:

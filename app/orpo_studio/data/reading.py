@@ -72,11 +72,7 @@ def _size_of(file: DataFile) -> int:
 def _rows_of_shard(file: DataFile, advance: Advance, split: str) -> Iterator[NumberedRow]:
     """Yield the rows of one file among several; what is wrong with a row then says in which file it stands."""
     form = form_of(file)
-    within = ""
-    if form == "json":
-        names = document_splits(file)
-        within = choose_split(names, split if split in names else "", file.name)
-    for place, row in _rows_of(file, form, advance, within):
+    for place, row in _rows_of(file, form, advance, _array_within(file, form, split)):
         if isinstance(row, Unreadable):
             yield place, Unreadable(f"{file.name}, row {place:,}: {row.words}", row.excerpt)
         else:
@@ -84,15 +80,19 @@ def _rows_of_shard(file: DataFile, advance: Advance, split: str) -> Iterator[Num
 
 
 def _split_within(found: Source, split: str, form: str) -> str:
-    """Return which array of a JSON object of splits is read; empty where the file is no such object."""
+    """Return which array of a JSON object of splits the only file is read for; empty where it is no such object."""
     (file,) = found.files
-    names: tuple[str, ...] = found.names
-    if form == "json" and not names:
-        enough = split or _ALWAYS_MEANT
-        names = document_splits(file, enough=enough)
-        return choose_split(names, split, found.name)
-    choose_split(names, split, found.name)
-    return ""
+    if found.names:
+        choose_split(found.names, split, found.name)
+        return _array_within(file, form, split)
+    names = document_splits(file, enough=split or _ALWAYS_MEANT) if form == "json" else ()
+    return choose_split(names, split, found.name)
+
+
+def _array_within(file: DataFile, form: str, split: str) -> str:
+    """Return which array is read of a file whose own name has told its split already."""
+    names = document_splits(file) if form == "json" else ()
+    return choose_split(names, split if split in names else "", file.name)
 
 
 def _rows_of(file: DataFile, form: str, advance: Advance, within: str) -> Iterator[NumberedRow]:

@@ -7,6 +7,9 @@ from pathlib import Path
 from orpo_studio.data.files import DataFile
 from orpo_studio.data.problem import DataProblem
 
+_LARGEST = 64 << 20
+"""Longest description that is read, in bytes."""
+
 
 def saved_splits(folder: Path) -> list[tuple[DataFile, str]]:
     """Return the files of a saved dictionary of datasets, each with its split.
@@ -42,7 +45,8 @@ def saved_files(folder: Path, prefix: str = "") -> list[DataFile]:
 
 def _described(path: Path) -> dict[str, object]:
     try:
-        value = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            value = json.loads(file.read(_LARGEST))
     except FileNotFoundError:
         raise _broken_dataset(path.parent, f"{path.name} is missing.") from None
     except (ValueError, RecursionError) as error:

@@ -18,6 +18,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_START = 8
+"""How many bytes are looked at for an encoding that no mark names."""
 
 
 @contextmanager
@@ -46,10 +48,15 @@ def open_text(file: DataFile, advance: Advance, stack: ExitStack) -> io.TextIOWr
 
 
 def encoding_of(file: DataFile) -> str:
-    """Return the encoding that a file's byte order mark names, else UTF-8."""
+    """Return the encoding that a file's byte order mark names, else UTF-8, or UTF-16 where every other byte is 0."""
     with open_expanded(file, ignore) as stream:
-        start = stream.read(4)
-    return next((encoding for mark, encoding in _BOMS if start.startswith(mark)), "utf-8")
+        start = stream.read(_START)
+    if named := next((encoding for mark, encoding in _BOMS if start.startswith(mark)), None):
+        return named
+    even, odd = start[::2], start[1::2]
+    if len(start) < 8 or any(even) == any(odd):
+        return "utf-8"
+    return "utf-16-be" if any(odd) else "utf-16-le"
 
 
 def _no_text(file: DataFile) -> DataProblem:

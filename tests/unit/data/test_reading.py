@@ -49,9 +49,9 @@ def test_that_every_form_gives_the_same_rows(tmp_path: Path) -> None:
         assert [number for number, _ in read_rows(path)] == [1, 2, 3, 4, 5], path.name
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("suffix", ["csv", "json", "jsonl"])
-def test_that_byte_order_marks_are_understood(tmp_path: Path, encoding: str, suffix: str) -> None:
+def test_that_unicode_is_understood_in_each_encoding(tmp_path: Path, encoding: str, suffix: str) -> None:
     row = {"prompt": "Größe? 大きさ", "chosen": "ja", "rejected": "nein"}
     path = tmp_path / f"a.{suffix}"
     if suffix == "csv":
@@ -79,6 +79,58 @@ def test_that_values_longer_than_a_block_are_read_whole(tmp_path: Path) -> None:
     rows = [{"prompt": letter * 3_000_000, "chosen": "a", "rejected": 1} for letter in "xyz"]
     assert rows_of(write_json(tmp_path / "a.json", rows)) == rows
     assert rows_of(write_jsonl(tmp_path / "a.jsonl", rows)) == rows
+
+
+def test_that_a_field_that_stands_twice_is_lost_in_no_silence(tmp_path: Path) -> None:
+    good = json.dumps(ROWS[0])
+    twice = '{"prompt": "a", "chosen": {"b": 1, "b": 2}}'
+    same = '{"prompt": "a", "prompt": "a", "n": NaN}'
+    (tmp_path / "a.jsonl").write_text(f"{good}\n{twice}\n{same}\n")
+    (tmp_path / "a.json").write_text(f"[{good}, {twice}, {same}]")
+    for name in ("a.jsonl", "a.json"):
+        first, second, third = rows_of(tmp_path / name)
+        assert first == ROWS[0]
+        assert isinstance(second, Unreadable)
+        assert "'b' stands in it twice" in second.words
+        assert isinstance(third, dict)
+        assert third["prompt"] == "a"
+
+
+def test_that_huge_numbers_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": ' + "9" * 100_000 + ', "b": 1e999999, "c": -Infinity}\n')
+    assert rows_of(path) == [{"a": float("inf"), "b": float("inf"), "c": float("-inf")}]
+
+
+def test_that_a_line_beyond_all_measure_is_one_bad_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orpo_studio.data.json_rows.LARGEST_VALUE", 1_000)
+    for encoding in ("utf-8", "utf-16"):
+        path = tmp_path / f"{encoding}.jsonl"
+        good = json.dumps(ROWS[0])
+        path.write_text(f'{good}\n{{"a": "{"x" * 5_000}"}}\n{good}\n', encoding=encoding)
+        rows = list(read_rows(path))
+        assert [number for number, _ in rows] == [1, 2, 3]
+        assert isinstance(rows[1][1], Unreadable)
+        assert rows[2][1] == ROWS[0]
+
+
+def test_that_a_quotation_mark_never_closed_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('prompt,chosen,rejected\na,b,c\nd,"e,f\ng,h,i\n')
+    problem = problem_of(path)
+    assert problem.code == "broken-csv"
+    assert "line 3" in problem.detail
+    path.write_text('prompt,chosen,"rejected\na,b,c\n')
+    assert problem_of(path).code == "broken-csv"
+
+
+def test_that_rows_of_empty_cells_are_rows_and_blank_lines_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("prompt,chosen,rejected\n\n,,\n  \na,b,c\n")
+    assert rows_of(path) == [
+        {"prompt": "", "chosen": "", "rejected": ""},
+        {"prompt": "a", "chosen": "b", "rejected": "c"},
+    ]
 
 
 def test_that_a_single_object_is_one_row(tmp_path: Path) -> None:

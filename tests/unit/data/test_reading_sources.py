@@ -132,6 +132,13 @@ def test_that_an_object_of_splits_has_splits(tmp_path: Path) -> None:
     assert rows_of(junk_first)[1:] == ROWS
 
 
+def test_that_an_object_of_splits_is_read_among_other_files_as_well(tmp_path: Path) -> None:
+    write_json(tmp_path / "train.json", {"train": ROWS, "test": TEST})
+    assert rows_of(tmp_path) == ROWS
+    write_jsonl(tmp_path / "train.jsonl", TEST)
+    assert rows_of(tmp_path) == ROWS + TEST
+
+
 def test_that_a_row_with_a_list_of_objects_is_a_row_and_no_object_of_splits(tmp_path: Path) -> None:
     row = {"notes": [{"by": "a"}], "prompt": "p", "answers": [{"answer": "a", "rank": 1}, {"answer": "b", "rank": 2}]}
     messages = {"chosen": [turn("user", "a")], "rejected": [turn("user", "a")]}
