@@ -61,7 +61,9 @@ class HistogramPlot(pg.GraphicsLayoutWidget):
         self._mark.sigPositionChangeFinished.connect(lambda line: self.mark_moved.emit(float(line.value())))
         self._highlight = _steps()
         self._lines: list[pg.PlotCurveItem] = []
-        self._edges, self._series, self._at = np.zeros(2), (), -1
+        self._edges = np.zeros(2)
+        self._series: tuple[Bars, ...] = ()
+        self._at = -1
         self._top = 1.0
         self._colors = colors
         self.set_theme(colors)
