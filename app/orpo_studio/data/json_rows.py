@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import BinaryIO, TextIO, cast
 
-from orpo_studio.data.json_stream import LARGEST_VALUE, FieldTwice, JsonStream, Twice, decode
+from orpo_studio.data.json_stream import LARGEST_VALUE, Decoder, FieldTwice, JsonStream, Twice
 from orpo_studio.data.messages import looks_like_message
 from orpo_studio.data.rows import EXCERPT, NumberedRow, Unreadable
 from orpo_studio.data.split_names import is_split_name
@@ -20,7 +20,7 @@ _ROW_COLUMNS = {
 def is_json_object(text: str) -> bool:
     """Tell whether a text is one JSON object and nothing else."""
     try:
-        return isinstance(decode(text), dict)
+        return isinstance(Decoder().decode(text), dict)
     except FieldTwice:
         return True
     except (ValueError, RecursionError):
@@ -29,6 +29,7 @@ def is_json_object(text: str) -> bool:
 
 def byte_line_rows(lines: BinaryIO) -> Iterator[NumberedRow]:
     """Yield the rows of UTF-8 JSONL; a line that is not text or not a JSON object does not end the reading."""
+    decoder = Decoder()
     start = 0
     number = 0
     while line := lines.readline(LARGEST_VALUE):
@@ -48,12 +49,13 @@ def byte_line_rows(lines: BinaryIO) -> Iterator[NumberedRow]:
                 yield number, Unreadable(words, line[:EXCERPT].decode("utf-8", errors="replace"))
             else:
                 if text.strip():
-                    yield number, _line_row(text)
+                    yield number, _line_row(text, decoder)
         start += length
 
 
 def line_rows(lines: TextIO) -> Iterator[NumberedRow]:
     """Yield the rows of JSONL text; a line that is not a JSON object does not end the reading."""
+    decoder = Decoder()
     number = 0
     while line := lines.readline(LARGEST_VALUE):
         number += 1
@@ -62,16 +64,16 @@ def line_rows(lines: TextIO) -> Iterator[NumberedRow]:
                 pass
             yield number, _too_long(line[:EXCERPT])
         elif line.strip():
-            yield number, _line_row(line)
+            yield number, _line_row(line, decoder)
 
 
 def _too_long(start: str) -> Unreadable:
     return Unreadable(f"The line is longer than {LARGEST_VALUE:,} characters.", start)
 
 
-def _line_row(line: str) -> dict[str, object] | Unreadable:
+def _line_row(line: str, decoder: Decoder) -> dict[str, object] | Unreadable:
     try:
-        value = decode(line)
+        value = decoder.decode(line)
     except FieldTwice as twice:
         return _names_twice(str(twice), line[:EXCERPT])
     except json.JSONDecodeError as error:

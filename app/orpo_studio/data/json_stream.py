@@ -19,8 +19,11 @@ class FieldTwice(ValueError):  # noqa: N818 - says what was found
     """A JSON object names a field twice, with different values."""
 
 
-class _Decoder:
-    """Decodes values, and sees where an object names a field twice: all but the last would be lost in silence."""
+class Decoder:
+    """Decodes values, and sees where an object names a field twice: all but the last would be lost in silence.
+
+    One belongs to one reader: it keeps what it saw until the value is whole.
+    """
 
     def __init__(self) -> None:
         self._decoder = json.JSONDecoder(object_pairs_hook=self._object, parse_int=_integer)
@@ -64,11 +67,6 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= 4_000 else float(digits)
 
 
-def decode(text: str) -> object:
-    """Return the one value of a JSON text; raises `FieldTwice`, JSONDecodeError or RecursionError."""
-    return _Decoder().decode(text)
-
-
 class Twice:
     """Stands for a value in which an object names a field twice.
 
@@ -90,7 +88,7 @@ class JsonStream:
     def __init__(self, text: TextIO, name: str) -> None:
         self._text = text
         self._name = name
-        self._decoder = _Decoder()
+        self._decoder = Decoder()
         self._buffer = ""
         self._position = 0
         self._lines = 1
