@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -128,3 +130,26 @@ def test_that_html_in_the_data_is_shown_and_not_rendered(
 
     assert "<img src=x>" in page.pair_view.chosen.toPlainText()
     assert "<img" in page.model.data(page.model.index(0, 2), Qt.ItemDataRole.DisplayRole)
+
+
+def test_that_the_first_rows_show_while_the_rest_is_being_read(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orpo_studio.data import conversion
+
+    convert, go_on = conversion.prepare_plan, Event()
+
+    def wait_and_convert(*args: Any, **options: Any) -> Any:
+        go_on.wait(20)
+        return convert(*args, **options)
+
+    monkeypatch.setattr(conversion, "prepare_plan", wait_and_convert)
+    bench.draft.set("data.source", str(write_pairs(tmp_path / "pairs.jsonl", count=600)))
+    qtbot.waitUntil(lambda: page.model.rowCount() == 200, timeout=20_000)
+    assert bench.data.is_busy
+    assert "first 200 rows" in page.counts.text()
+    page.table.selectRow(20)
+    go_on.set()
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+    assert page.counts.text().startswith("600 rows =")
+    assert page.table.selectionModel().selectedRows()[0].data() in {"21", "22", "23"}

@@ -54,6 +54,11 @@ class TokenCounter:
             return len(text)
         return offsets[tokens - 1][1] if tokens > 0 else 0
 
+    def special_tokens(self) -> tuple[str, ...]:
+        """Return the texts of all special tokens, those of the turns included."""
+        added = self._tokenizer.get_added_tokens_decoder().values()
+        return tuple(token.content for token in added if token.special)
+
     def id_of(self, token: str) -> int | None:
         """Return the id of one token, or None where the vocabulary lacks it."""
         number: int | None = self._tokenizer.token_to_id(token)

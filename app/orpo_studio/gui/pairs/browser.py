@@ -72,7 +72,7 @@ class PairBrowser(QWidget):
         both.setHandleWidth(em(1))
         both.addWidget(above)
         both.addWidget(self.view)
-        both.setSizes([em(15), em(20)])
+        both.setSizes([em(20), em(17)])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(both)
@@ -227,7 +227,5 @@ class PairBrowser(QWidget):
     def _show_sorting(self) -> None:
         """Mark the column that the pairs are ordered by."""
         sort = self.tools.sorting()
-        column = 0 if sort is None else _SORTS_OF_COLUMNS.index(sort.by)
-        falling = sort is not None and sort.longest_first
-        order = Qt.SortOrder.DescendingOrder if falling else Qt.SortOrder.AscendingOrder
-        self.table.horizontalHeader().setSortIndicator(column, order)
+        column = None if sort is None else _SORTS_OF_COLUMNS.index(sort.by)
+        self.model.mark_order(column, falling=sort is not None and sort.longest_first)

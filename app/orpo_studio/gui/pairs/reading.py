@@ -40,7 +40,8 @@ class Reading:
         counter = TokenCounter(card.path) if card.has_tokenizer else None
         bos = counter.id_of(card.bos_token) if counter and card.bos_token else None
         eos = counter.id_of(card.eos_token) if counter else None
-        return cls(ChatTemplate.of(card), counter, tuple(card.special_tokens.values()), bos, -1 if eos is None else eos)
+        specials = (*card.special_tokens.values(), *(counter.special_tokens() if counter else ()))
+        return cls(ChatTemplate.of(card), counter, specials, bos, -1 if eos is None else eos)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,12 @@ class PairTableModel(QAbstractTableModel):
         self._span = range(0)
         self._order: np.ndarray | None = None
         self._cells: OrderedDict[int, list[PairCells]] = OrderedDict()
+        self._sorted: tuple[int, bool] | None = None
+
+    def mark_order(self, column: int | None, *, falling: bool) -> None:
+        """Mark the column that the pairs are ordered by; None for the source's order."""
+        self._sorted = None if column is None else (column, falling)
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(HEADINGS) - 1)
 
     def show_pairs(self, pages: "Pages | None", span: range, order: "np.ndarray | None" = None) -> None:
         """Show a span of pairs, or those of an order, which lists positions; or none.
@@ -98,7 +104,9 @@ class PairTableModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return HEADINGS[section]
+            if self._sorted is None or self._sorted[0] != section:
+                return HEADINGS[section]
+            return f"{HEADINGS[section]} {'▾' if self._sorted[1] else '▴'}"
         if role == Qt.ItemDataRole.ToolTipRole:
             return TIPS[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -148,8 +156,7 @@ def make_table(model: PairTableModel) -> QTableView:
     header = view.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
     header.setSectionsClickable(True)
-    header.setSortIndicatorShown(True)
-    for column, width in ((0, 5), (4, 5.5), (5, 9)):
+    for column, width in ((0, 4.5), (4, 5.5), (5, 10)):
         header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
         view.setColumnWidth(column, em(width))
     return view
