@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import compress, islice
 
 import numpy as np
 
@@ -54,6 +54,23 @@ class Facts:
     masks: dict[str, Bools]
     origins: tuple[str, ...] | None
     seconds: dict[str, float]
+
+    def only(self, kept: Bools) -> "Facts":
+        """Return what is known of some of the pairs, which count from 0 anew."""
+        sketched = self.sketched
+        return replace(
+            self,
+            pairs=int(kept.sum()),
+            train=int(kept[: self.train].sum()),
+            keys=self.keys[kept],
+            sizes=self.sizes[kept],
+            turns=self.turns[kept],
+            sketched=None
+            if sketched is None
+            else Sketched(sketched.prompt[kept], sketched.chosen[kept], sketched.rejected[kept], sketched.whole[kept]),
+            masks={code: mask[kept] for code, mask in self.masks.items()},
+            origins=None if self.origins is None else tuple(compress(self.origins, kept)),
+        )
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from orpo_studio.data.doctor.facts import Tell
 from orpo_studio.data.doctor.report import Finding, Severity
 from orpo_studio.data.doctor.sketch import bytes_of
 
-SAMPLE = 3_000
+SAMPLE = 1_000
 """Pairs whose language is told; more would take longer than all other checks together."""
 _LEAST_LETTERS = 20
 _LEAST_CHARACTERS = 80

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from orpo_studio.data.doctor.check import Kind, finding, numbers
-from orpo_studio.data.doctor.columns import Ints, Pairs
+from orpo_studio.data.doctor.columns import Bools, Ints, Pairs
 from orpo_studio.data.doctor.remedy_names import offer
 from orpo_studio.data.doctor.report import Finding, Histogram, Severity
 
@@ -45,6 +45,10 @@ class Lengths:
     def whole(self) -> Ints:
         """Tokens of the prompt and the longer answer, pair by pair."""
         return np.asarray(self.tokens[:, 0] + self.tokens[:, 1:].max(axis=1), dtype=np.int64)
+
+    def only(self, kept: Bools) -> "Lengths":
+        """Return the lengths of some of the pairs."""
+        return replace(self, tokens=self.tokens[kept])
 
 
 NO_ROOM = Kind(

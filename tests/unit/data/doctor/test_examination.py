@@ -1,0 +1,205 @@
+"""What the doctor sees, and that it sees nothing where nothing is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from helpers.prepared_pairs import pair, prepared
+from orpo_studio.data.conversion import convert
+from orpo_studio.data.doctor.examination import KINDS, examine
+from orpo_studio.data.doctor.remedy_names import REMEDIES
+from orpo_studio.data.doctor.report import Report, Severity
+from orpo_studio.data.pair import Message, Pair
+from orpo_studio.data.problem import ConversionCancelled
+
+DEMO = Path(__file__).resolve().parents[5] / "shared" / "data" / "dpo_en_demo.json"
+LONG = "Tell me in a few words why the sky over the sea is blue at noon and red at dusk."
+
+
+def turn(role: str, content: str) -> Message:
+    return {"role": role, "content": content}
+
+
+def answers(chosen: str, rejected: str = "It is the scattered light, I would think.", prompt: str = LONG) -> Pair:
+    return pair(prompt, chosen, rejected)
+
+
+WRONG = {
+    "same-answers": answers("It is the light.", "it is  the Light. "),
+    "empty-answers": answers(" … "),
+    "role-errors": Pair(
+        [turn("user", "Hello?"), turn("user", "Is anybody there?")],
+        [turn("assistant", "I am here and I listen.")],
+        [turn("assistant", "Nobody is here, go away.")],
+        1,
+    ),
+    "prompt-in-answer": answers(f"{LONG} Because light is scattered."),
+    "refusals-chosen": answers("I'm sorry, but I can't help with that."),
+    "refusals-rejected": answers("Light is scattered by the air.", "I’m sorry, but I cannot assist with that request."),
+    "boilerplate": answers("The light is scattered by air. As an AI language model, I have never seen it."),
+    "encoding-damage": answers("The cafÃ© is blue because light is scattered."),
+    "control-characters": answers("Light is scat\x0ctered by the air that it passes."),
+    "template-tokens": answers("Light is scattered by the air.<|im_end|>"),
+    "personal-data": answers("Ask mary.smith@physics.edu about scattered light."),
+    "secrets": answers("Set the key to sk-" + "a1B2" * 8 + " and look at the light."),
+    "script-mismatch": answers(
+        "Свет рассеивается воздухом, и поэтому небо голубое.", "Light is scattered by air, so the sky is blue."
+    ),
+    "mixed-scripts": answers("Light is scattered by the air. Свет рассеивается воздухом."),
+    "no-room": answers("Light is scattered by the air.", prompt="blue " * 3_000),
+    "truncated-answers": answers("Light is scattered by the air. " * 200),
+    "toxic-source": pair("How is it done?", "Like this and that.", "Better not at all.", origin="toxic-dpo-v0.2"),
+}
+
+
+def report(tmp_path: Path, pairs: Sequence[Pair], held_out: Sequence[Pair] = ()) -> Report:
+    return examine(prepared(tmp_path / "data", pairs, held_out))
+
+
+def rows(found: Report, code: str) -> tuple[int, ...]:
+    finding = found.finding(code)
+    assert finding is not None
+    assert finding.count == len(finding.rows)
+    return finding.rows
+
+
+def test_that_clean_pairs_get_no_warning_but_for_their_number(tmp_path: Path, clean: list[Pair]) -> None:
+    found = report(tmp_path, clean)
+    told = {finding.code for finding in found.findings if finding.severity in {Severity.WARNING, Severity.SERIOUS}}
+    assert told - {"doubtful-preferences"} == {"small-set"}  # which of two is better was drawn by lot here
+    assert [finding.code for finding in found.findings if finding.remedy] == []
+
+
+def test_that_every_kind_is_found_alone_and_only_where_it_is(tmp_path: Path, clean: list[Pair]) -> None:
+    found = report(tmp_path, [*clean, *WRONG.values()])
+    for place, code in enumerate(WRONG):
+        assert len(clean) + place in rows(found, code), code
+    alone = {"same-answers", "empty-answers", "role-errors", "prompt-in-answer", "encoding-damage", "template-tokens"}
+    for code in alone | {"control-characters", "personal-data", "secrets", "script-mismatch", "toxic-source"}:
+        assert len(rows(found, code)) == 1, code
+
+
+def test_that_a_report_says_of_every_kind_what_was_seen(tmp_path: Path, clean: list[Pair]) -> None:
+    found = report(tmp_path, clean)
+    assert {finding.code for finding in found.findings} == {kind.code for kind in KINDS}
+    assert {check.name for check in found.checked} == {kind.code for kind in KINDS}
+    assert {kind.remedy for kind in KINDS if kind.remedy} == set(REMEDIES)
+
+
+def test_that_duplicates_and_contradictions_are_found(tmp_path: Path, clean: list[Pair]) -> None:
+    first = clean[0]
+    near = pair(first.prompt[0]["content"] + " Yes", first.chosen[0]["content"], first.rejected[0]["content"])
+    opposite = pair(*(part[0]["content"] for part in (clean[5].prompt, clean[5].rejected, clean[5].chosen)))
+    found = report(tmp_path, [*clean, first, near, opposite])
+    assert rows(found, "exact-duplicates") == (60,)
+    assert rows(found, "near-duplicates") == (61,)
+    assert rows(found, "contradictory-pairs") == (5, 62)
+
+
+def test_that_the_held_out_copy_of_a_duplicate_is_not_the_one_to_go(tmp_path: Path, clean: list[Pair]) -> None:
+    found = report(tmp_path, clean, [clean[3]])
+    assert rows(found, "exact-duplicates") == (3,)
+    assert rows(found, "held-out-overlap") == (3,)
+
+
+def test_that_a_nearly_equal_held_out_prompt_is_an_overlap(tmp_path: Path, clean: list[Pair]) -> None:
+    held = pair(clean[3].prompt[0]["content"].upper() + " Please.", "Another answer.", "A worse answer.")
+    assert rows(report(tmp_path, clean, [held]), "held-out-overlap") == (3,)
+
+
+def test_that_personal_data_is_masked_in_examples(tmp_path: Path, clean: list[Pair]) -> None:
+    found = report(tmp_path, [*clean, WRONG["personal-data"], WRONG["secrets"]])
+    shown = found.to_json()
+    assert "mary.smith" not in shown
+    assert "a1B2a1B2" not in shown
+
+
+def test_that_length_bias_is_told_with_its_effect(tmp_path: Path, clean: list[Pair]) -> None:
+    longer = [pair(one.prompt[0]["content"], one.chosen[0]["content"] * 3, one.rejected[0]["content"]) for one in clean]
+    found = report(tmp_path, longer).finding("length-bias")
+    assert found is not None
+    assert (found.severity, found.share) == (Severity.SERIOUS, 1.0)
+    assert "Expect answers of about" in found.why
+
+
+def test_that_other_languages_are_told(tmp_path: Path) -> None:
+    english = "The light of the sun is scattered by the air above us, and blue light is scattered more than red light."
+    german = "Das Licht der Sonne wird in der Luft gestreut, und zwar das blaue Licht viel stärker als das rote Licht."
+    many = [pair(f"Why is it so, number {number}?", english, f"{english} Or not.") for number in range(9)]
+    found = report(
+        tmp_path, [*many, pair("Warum ist es so?", german, german + " Oder nicht."), answers(german, english)]
+    )
+    assert rows(found, "mixed-languages") == (9,)
+    assert rows(found, "language-mismatch") == (10,)
+
+
+def test_that_prompts_that_begin_alike_are_one_topic(tmp_path: Path, clean: list[Pair]) -> None:
+    same = [
+        pair(f"Translate this into French: {one.prompt[0]['content']}", one.chosen[0]["content"], "Non merci.")
+        for one in clean
+    ]
+    found = report(tmp_path, same).finding("one-topic")
+    assert found is not None
+    assert found.severity is Severity.WARNING
+
+
+def test_that_histograms_count_every_pair(tmp_path: Path, clean: list[Pair]) -> None:
+    found = report(tmp_path, [*clean, WRONG["no-room"]])
+    for histogram in found.histograms:
+        for name, counts in histogram.series:
+            assert sum(counts) == 61, (histogram.name, name)
+            assert len(counts) == len(histogram.edges) - 1
+
+
+def test_that_a_tokenizer_counts_where_there_is_one(tmp_path: Path, clean: list[Pair]) -> None:
+    class Letters:
+        def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+            return [list(map(ord, text)) for text in texts]
+
+    data = prepared(tmp_path / "data", clean)
+    found = examine(data, counter=Letters(), max_length=200)
+    assert found.counted == "tokens"
+    expected = tuple(
+        row
+        for row, one in enumerate(clean)
+        if len(one.prompt[0]["content"]) + 10 + max(len(one.chosen[0]["content"]), len(one.rejected[0]["content"]))
+        > 200
+    )
+    assert rows(found, "truncated-answers") == expected
+
+
+def test_that_progress_rises_to_one_and_the_report_is_always_the_same(tmp_path: Path, clean: list[Pair]) -> None:
+    data = prepared(tmp_path / "data", clean)
+    shares: list[float] = []
+    first, second = examine(data, progress=shares.append), examine(data)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert (first.findings, first.histograms, first.cleanliness) == (
+        second.findings,
+        second.histograms,
+        second.cleanliness,
+    )
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 6, 9])
+def test_that_it_stops_when_asked(tmp_path: Path, clean: list[Pair], after: int) -> None:
+    data = prepared(tmp_path / "data", clean)
+    asked = iter([False] * after + [True] * 100)
+    with pytest.raises(ConversionCancelled):
+        examine(data, cancel=lambda: next(asked))
+
+
+def test_that_two_pairs_are_enough_for_a_report(tmp_path: Path) -> None:
+    found = report(tmp_path, [answers("Light is scattered."), pair("Why?", "Because of this.", "Because of that.")])
+    assert found.pairs == 2
+    assert (found.cleanliness.low, found.cleanliness.high) == (0.0, 0.5)
+
+
+@pytest.mark.skipif(not DEMO.exists(), reason="the shared data is not there")
+def test_that_real_pairs_are_examined(tmp_path: Path) -> None:
+    found = examine(convert(DEMO, tmp_path / "out", held_out=0.1, seed=1))
+    assert Report.from_json(found.to_json()) == found
+    assert rows(found, "exact-duplicates")
+    assert rows(found, "encoding-damage")
+    assert found.cleanliness.low <= found.cleanliness.noise <= found.cleanliness.high
