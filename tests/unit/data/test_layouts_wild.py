@@ -485,3 +485,25 @@ def test_that_values_decide_where_names_could_mean_two_layouts() -> None:
         "system": "S", "input": "Hi", "chosen": "a", "rejected": "b", "generations": ["a", "b"], "rating": [5, 3],
     }  # fmt: skip
     assert read(generated, "prompt and text").convert(generated, 1) == [pair([system("S"), user("Hi")], "a", "b")]
+
+
+def test_that_some_damaged_rows_do_not_hide_a_layout() -> None:
+    row = {"conversations": [user("Hi")], "chosen": assistant("Hello"), "rejected": assistant("What")}
+    damaged = {**row, "conversations": [user("Hi"), assistant("Yes?")]}
+    found = read(row, "ShareGPT ranking", damaged, row)
+    assert refused(damaged, found) is Reason.ROLES
+    single = {"prompt": "Hi", "completion": "Hello", "label": True}
+    assert recognize([single] * 19 + [{**single, "label": "perhaps"}]).single is not None
+
+
+def test_that_a_broken_cell_of_messages_does_not_become_a_text() -> None:
+    row = {
+        "prompt": "Hi",
+        "chosen": '[{"role": "assistant", "content": "Hello"}]',
+        "rejected": '[{"role": "assistant", "content": "What"}]',
+    }
+    broken = {**row, "chosen": '[{"role": "assistant", "content": "Hel'}
+    found = read(row, "prompt and message lists", *[row] * 20, broken)
+    assert found.convert(row, 1) == [pair("Hi", "Hello", "What")]
+    assert refused(broken, found) is Reason.UNREADABLE
+    assert found.convert({**row, "chosen": "[sic] Hello"}, 1) == [pair("Hi", "[sic] Hello", "What")]

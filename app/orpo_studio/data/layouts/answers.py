@@ -16,12 +16,13 @@ from orpo_studio.data.layouts.layout import (
     and_,
     first_pairs,
 )
-from orpo_studio.data.layouts.sample import Row, Sample, at, is_message_list, unfolded
+from orpo_studio.data.layouts.sample import Row, Sample, at, is_message_list, share_of, unfolded
 from orpo_studio.data.mapping import Mapping as ByHand
 from orpo_studio.data.messages import ROLES, assemble
 from orpo_studio.data.pair import Pair
 from orpo_studio.data.transcripts import Speakers
 
+_MOSTLY = 0.5
 _REPEATING = 0.9
 """Which share of the rows must repeat the prompt in both answers for it to be cut off there."""
 _REPEATING_ROWS = 3
@@ -151,11 +152,15 @@ def _sharegpt(sample: Sample, mapping: ByHand) -> Found | None:
     answers = _named_answers(sample, mapping, turns)
     if turns is None or answers is None or not sample.any_messages(turns):
         return None
-    if any(_ends_answered(cell, sample.roles) for cell in sample.cells(turns)):
+    if _mostly_answered(sample, turns):
         return None  # whole conversations beside pairs that have their own prompt
     return answers.found(
         f"{turns} holds the turns before the answer; {answers.chosen} and {answers.rejected} are the two answers."
     )
+
+
+def _mostly_answered(sample: Sample, turns: str) -> bool:
+    return share_of(sample.cells(turns), lambda cell: _ends_answered(cell, sample.roles)) > _MOSTLY
 
 
 def _ends_answered(cell: object, roles: Mapping[str, str]) -> bool:
@@ -174,7 +179,7 @@ def _openpipe(sample: Sample, mapping: ByHand) -> Found | None:
 
 def _beside_conversation(sample: Sample, mapping: ByHand, rejected_names: tuple[str, ...]) -> Found | None:
     turns, rejected = sample.find("messages"), sample.find(*rejected_names)
-    if turns is None or rejected is None or not any(_ends_answered(cell, sample.roles) for cell in sample.cells(turns)):
+    if turns is None or rejected is None or not _mostly_answered(sample, turns):
         return None
     answers = between(sample, mapping, asked_in(sample, None), turns, rejected)
     return answers.found(f"{turns} ends with the chosen answer; {rejected} is what stands in its place when rejected.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from orpo_studio.data.layouts.answers import asked_in, prompt_of
 from orpo_studio.data.layouts.cells import Asked, check_gap, gap_words, number, require
 from orpo_studio.data.layouts.layout import CHOSEN_COLUMNS, REJECTED_COLUMNS, Found, Layout
-from orpo_studio.data.layouts.sample import Row, Sample, all_of, at, unfolded
+from orpo_studio.data.layouts.sample import NEARLY_ALL, Row, Sample, at, share_of, unfolded
 from orpo_studio.data.layouts.verdict import ByScore, OneHot, Verdict, Winner, winner_in
 from orpo_studio.data.mapping import Mapping as ByHand
 from orpo_studio.data.messages import ROLES, assemble
@@ -200,7 +200,7 @@ def compared_by_hand(
 ) -> Found:
     """Return how two answers and a verdict are read whose columns are known."""
     in_turns = bool(asked.prompt) and all(
-        all_of(sample.cells(path), _is_list_of_texts) for path in (asked.prompt or "", *answers)
+        share_of(sample.cells(path), _is_list_of_texts) >= NEARLY_ALL for path in (asked.prompt or "", *answers)
     )
     return Compared(
         asked, answers, verdict, in_turns, scores=scores, least_gap=mapping.least_gap, roles=sample.roles

@@ -31,7 +31,7 @@ REJECTED_COLUMNS = (
     "non_preferred_output",
     "response_k",
 )
-CONVERSATION_COLUMNS = ("conversations", "conversation", "messages")
+CONVERSATION_COLUMNS = ("conversations", "conversation", "messages", "trajectory", "context")
 SYSTEM_COLUMNS = ("system", "system_prompt")
 
 Convert = Callable[[Row, int], list[Pair]]

@@ -6,10 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from orpo_studio.data.messages import ROLES, looks_like_message
+from orpo_studio.data.problem import Reason, RowProblem
 from orpo_studio.data.transcripts import Speakers, speakers_of
 
 Row = Mapping[str, object]
 
+NEARLY_ALL = 0.9
+"""Which share of a column's cells must be of one kind; some rows are damaged in every large set."""
+
+_BEGINS_LIKE_MESSAGES = re.compile(r"""\s*\[?\s*\{\s*['"](role|content|from|value)['"]""")
 _LONGEST_LITERAL = 1 << 18
 """Longest text that is read as Python prints it, in characters; that parser takes much memory."""
 
@@ -88,19 +93,30 @@ class Sample:
         self.named = dict(named or {})
         self.roles = {**ROLES, **self.named}
         self.columns = list(dict.fromkeys(column for row in rows for column in row))
-        self._folded = tuple(
-            column for column in self.columns if all_of((row.get(column) for row in rows), _spells_messages)
+        self._of_messages = tuple(
+            column
+            for column in self.columns
+            if share_of((row.get(column) for row in rows), _holds_messages) >= NEARLY_ALL
         )
-        self.rows = [self.unfold(row) for row in rows]
+        self.rows = [{**row, **self._unfolded_cells(row)} for row in rows] if self._of_messages else list(rows)
         self._by_name: dict[str, str] = {}
         for column in self.columns:
             self._by_name.setdefault(normalized(column), column)
 
     def unfold(self, row: Row) -> Row:
-        """Return a row with its messages as messages."""
-        if not self._folded:
-            return row
-        return {**row, **{column: unfolded(row[column]) for column in self._folded if column in row}}
+        """Return a row with its messages as messages.
+
+        Raises:
+            RowProblem: a cell begins like a list of messages, as nearly all of its column are, and cannot be read.
+        """
+        cells = self._unfolded_cells(row)
+        for column, cell in cells.items():
+            if isinstance(cell, str) and _BEGINS_LIKE_MESSAGES.match(cell):
+                raise RowProblem(Reason.UNREADABLE, f"{column} begins like a list of messages, and cannot be read.")
+        return {**row, **cells} if cells else row
+
+    def _unfolded_cells(self, row: Row) -> dict[str, object]:
+        return {column: unfolded(row[column]) for column in self._of_messages if isinstance(row.get(column), str)}
 
     def find(self, *names: str) -> str | None:
         """Return the column with the first of the names, whatever its case and the blanks around it."""
@@ -125,14 +141,15 @@ class Sample:
         return speakers_of(texts, answered=answered, named=self.named) if len(texts) == len(cells) else None
 
 
-def all_of(cells: Iterable[object], fits: Callable[[object], bool]) -> bool:
-    """Tell whether something stands in some cells and all of that fits."""
+def share_of(cells: Iterable[object], fits: Callable[[object], bool]) -> float:
+    """Return which share of the cells that are not empty fits; 0 where all are empty."""
     found = [cell for cell in cells if cell is not None and cell != ""]
-    return bool(found) and all(map(fits, found))
+    return sum(map(fits, found)) / len(found) if found else 0.0
 
 
-def _spells_messages(cell: object) -> bool:
-    if not isinstance(cell, str) or not ("role" in cell or "from" in cell):
-        return False
-    value = unfolded(cell)
-    return is_message_list(value) or looks_like_message(value)
+def _holds_messages(cell: object) -> bool:
+    if isinstance(cell, str):
+        if not ("role" in cell or "from" in cell):
+            return False
+        cell = unfolded(cell)
+    return is_message_list(cell) or looks_like_message(cell)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from orpo_studio.data.layouts.answers import asked_in, prompt_of
 from orpo_studio.data.layouts.cells import Asked, number, require
 from orpo_studio.data.layouts.layout import CONVERSATION_COLUMNS, Found, Layout, not_pairs
-from orpo_studio.data.layouts.sample import Row, Sample, all_of, at
+from orpo_studio.data.layouts.sample import NEARLY_ALL, Row, Sample, at, share_of
 from orpo_studio.data.mapping import Mapping as ByHand
 from orpo_studio.data.messages import ROLES, assemble_single
 from orpo_studio.data.pair import Single
@@ -80,7 +80,7 @@ def is_good(label: object) -> bool | None:
 
 def _labelled(sample: Sample, mapping: ByHand) -> Found | None:  # noqa: ARG001 - every layout is asked in one way
     label = sample.find(*_LABELS)
-    if label is None or not all_of(sample.cells(label), lambda cell: is_good(cell) is not None):
+    if label is None or share_of(sample.cells(label), lambda cell: is_good(cell) is not None) < NEARLY_ALL:
         return None
     turns = sample.find(*CONVERSATION_COLUMNS)
     prompt, completion = prompt_of(sample), sample.find(*_COMPLETIONS)

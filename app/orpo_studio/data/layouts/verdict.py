@@ -15,6 +15,8 @@ Counting = Literal["from 0", "from 1", "1 or 0", "signed"]
 _FIRST = {"a", "first", "left"}
 _SECOND = {"b", "second", "right"}
 _TIES = {"tie", "draw", "equal", "both", "neither", "none", "same", "bothbad", "tied", "c"}
+_TIE_WORDS = 4
+"""In a longer text such a word may stand for anything."""
 _NOUNS = {
     "", "answer", "assistant", "candidate", "choice", "completion", "conversation", "message", "model", "option",
     "output", "reply", "response", "sample", "summary", "system", "text",
@@ -111,7 +113,7 @@ def _spoken(value: str, answers: tuple[str, str]) -> int | None:
     columns = [normalized(answer) for answer in answers]
     if word in columns:
         return columns.index(word)
-    if _TIES & set(word.split("_")):
+    if _TIES & set(word.split("_")) and word.count("_") < _TIE_WORDS:
         return -1
     noun, _, last = word.rpartition("_")
     if set(noun.split("_")) <= _NOUNS:
