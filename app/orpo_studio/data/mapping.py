@@ -13,6 +13,7 @@ Preference = Literal["better", "safer"]
 PARTS = (
     "prompt",
     "input",
+    "history",
     "system",
     "chosen",
     "rejected",
@@ -37,7 +38,7 @@ KINDS: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
 )
 """The parts that together make a row, each kind with what it needs and what it may have besides the prompt's parts."""
 
-ASKED = frozenset({"prompt", "input", "system"})
+ASKED = frozenset({"prompt", "input", "history", "system"})
 """The parts that a row of any kind may have."""
 
 SPOKEN_ROLES = ("user", "assistant", "system", "tool")
@@ -142,13 +143,14 @@ def _check_kind(parts: Names[str, str]) -> None:
             raise _problem("Only one of chosen_score and rejected_score is given.", "Give both, or none.")
         if {"scores", "ranks"} <= given:
             raise _problem("Both scores and ranks are given.", "Keep one of them.")
-        if "input" in given and "prompt" not in given:
-            raise _problem("input is given without prompt.", "What stands in input is put behind the prompt.")
+        if {"input", "history"} & given and "prompt" not in given:
+            extra = "input" if "input" in given else "history"
+            raise _problem(f"{extra} is given without prompt.", "It goes with what stands in the prompt's column.")
         return
     raise _problem(
         f"{', '.join(parts)} together make no pair.",
         "Give chosen and rejected; or prompt and answers, with scores or ranks; or answer_a, answer_b and winner; or "
-        "prompt, completion and label. prompt, input and system go with each of them.",
+        "prompt, completion and label. prompt, input, history and system go with each of them.",
     )
 
 

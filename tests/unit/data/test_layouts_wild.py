@@ -507,3 +507,21 @@ def test_that_a_broken_cell_of_messages_does_not_become_a_text() -> None:
     assert found.convert(row, 1) == [pair("Hi", "Hello", "What")]
     assert refused(broken, found) is Reason.UNREADABLE
     assert found.convert({**row, "chosen": "[sic] Hello"}, 1) == [pair("Hi", "[sic] Hello", "What")]
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [["a", "b"]],
+        '[["a", "b"]]',
+        [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+        [{"human": "a", "assistant": "b"}],
+    ],
+)
+def test_that_the_turns_in_a_history_come_before_the_prompt(history: object) -> None:
+    row = {"system": "S", "history": history, "query": "c", "response": "d", "rejected_response": "e"}
+    found = read(row, "prompt and text")
+    assert "with the turns in history before it" in found.evidence
+    assert found.convert(row, 1) == [pair([system("S"), user("a"), assistant("b"), user("c")], "d", "e")]
+    assert found.convert({**row, "history": []}, 1) == [pair([system("S"), user("c")], "d", "e")]
+    assert refused({**row, "history": ["a", "b"]}, found) is Reason.NOT_TEXT

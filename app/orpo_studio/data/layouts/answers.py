@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from orpo_studio.data.layouts.cells import Asked, Scores, gap_words, require, scores_of
+from orpo_studio.data.layouts.cells import Asked, Scores, gap_words, question_and_answer, require, scores_of
 from orpo_studio.data.layouts.layout import (
     CHOSEN_COLUMNS,
     CONVERSATION_COLUMNS,
@@ -16,9 +16,9 @@ from orpo_studio.data.layouts.layout import (
     and_,
     first_pairs,
 )
-from orpo_studio.data.layouts.sample import Row, Sample, at, is_message_list, share_of, unfolded
+from orpo_studio.data.layouts.sample import NEARLY_ALL, Row, Sample, at, is_message_list, share_of, unfolded
 from orpo_studio.data.mapping import Mapping as ByHand
-from orpo_studio.data.messages import ROLES, assemble
+from orpo_studio.data.messages import ROLES, assemble, looks_like_message
 from orpo_studio.data.pair import Pair
 from orpo_studio.data.transcripts import Speakers
 
@@ -123,7 +123,16 @@ def _repeats_prompt(sample: Sample, prompt: str, chosen: str, rejected: str) -> 
 
 def asked_in(sample: Sample, prompt: str | None, extra: str | None = None) -> Asked:
     """Return how a column of prompts is read."""
-    return Asked(prompt, extra, sample.find(*SYSTEM_COLUMNS), sample.speakers(prompt, answered=False))
+    history = sample.find("history")
+    if history == prompt or prompt is None or not history or share_of(sample.cells(history), _is_history) < NEARLY_ALL:
+        history = None
+    speakers = sample.speakers(prompt, answered=False)
+    return Asked(prompt, extra, sample.find(*SYSTEM_COLUMNS), history, speakers)
+
+
+def _is_history(cell: object) -> bool:
+    turns = unfolded(cell)
+    return isinstance(turns, list) and all(looks_like_message(turn) or question_and_answer(turn) for turn in turns)
 
 
 def prompt_of(sample: Sample) -> str | None:
@@ -201,7 +210,9 @@ def _capybara(sample: Sample, mapping: ByHand) -> Found | None:
 
 
 def _asks_and_answers(cell: object) -> bool:
-    return isinstance(cell, list) and any(isinstance(turn, dict) and {"input", "output"} <= set(turn) for turn in cell)
+    return isinstance(cell, list) and any(
+        isinstance(turn, dict) and not looks_like_message(turn) and question_and_answer(turn) for turn in cell
+    )
 
 
 def _is_answer_alone(cell: object, roles: Mapping[str, str]) -> bool:

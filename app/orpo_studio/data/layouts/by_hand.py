@@ -31,7 +31,9 @@ def found_by_hand(sample: Sample, mapping: ByHand, parts: Mapping[str, str]) -> 
     """
     _require_columns(sample, parts)
     prompt = parts.get("prompt")
-    asked = Asked(prompt, parts.get("input"), parts.get("system"), sample.speakers(prompt, answered=False))
+    asked = Asked(
+        prompt, parts.get("input"), parts.get("system"), parts.get("history"), sample.speakers(prompt, answered=False)
+    )
     found = _found(sample, mapping, parts, asked)
     return replace(found, evidence=f"As you said: {found.evidence}", parts=parts)
 

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 
 from orpo_studio.data.layouts.layout import and_
-from orpo_studio.data.layouts.sample import Row, Sample, at
+from orpo_studio.data.layouts.sample import Row, Sample, at, unfolded
+from orpo_studio.data.messages import looks_like_message
 from orpo_studio.data.problem import Reason, RowProblem
 from orpo_studio.data.transcripts import Speakers
 
@@ -28,12 +29,14 @@ class Asked:
         prompt: the column of the prompt; None where the answers hold it.
         extra: a column that follows the prompt where it is not empty.
         system: the column of the system prompt.
+        history: a column with the turns before the prompt.
         speakers: the speakers, where the prompt is a transcript.
     """
 
     prompt: str | None
     extra: str | None = None
     system: str | None = None
+    history: str | None = None
     speakers: Speakers | None = None
 
     def of(self, row: Row) -> object:
@@ -44,9 +47,18 @@ class Asked:
         """
         if self.prompt is None:
             return None
-        prompt = at(row, self.prompt)
+        prompt = self._prompt(row, self.prompt)
+        turns = earlier_turns(at(row, self.history), self.history) if self.history else []
+        if not turns or prompt is None:
+            return prompt
+        if isinstance(prompt, str):
+            return [*turns, {"role": "user", "content": prompt}]
+        return [*turns, *prompt] if isinstance(prompt, list) else [*turns, prompt]
+
+    def _prompt(self, row: Row, column: str) -> object:
+        prompt = at(row, column)
         if isinstance(prompt, str) and self.speakers is not None and self.speakers.begins(prompt):
-            return self.speakers.asked(prompt, self.prompt)
+            return self.speakers.asked(prompt, column)
         extra = at(row, self.extra) if self.extra else None
         if extra is None or not isinstance(prompt, str):
             return prompt
@@ -65,7 +77,8 @@ class Asked:
     def words(self) -> str:
         """Return what is said of the prompt, beginning with its column."""
         words = f"{self.prompt} is the prompt" + (" as a transcript" if self.speakers else "")
-        return words + (f", with {self.extra} after it where that is not empty" if self.extra else "")
+        words += f", with {self.extra} after it where that is not empty" if self.extra else ""
+        return words + (f", with the turns in {self.history} before it" if self.history else "")
 
     def system_words(self) -> str:
         """Return the sentence on the system prompt, with a blank before it; nothing where there is none."""
@@ -73,8 +86,44 @@ class Asked:
 
     def parts(self) -> dict[str, str]:
         """Return the column of each part."""
-        found = {"prompt": self.prompt, "input": self.extra, "system": self.system}
+        found = {"prompt": self.prompt, "input": self.extra, "system": self.system, "history": self.history}
         return {part: column for part, column in found.items() if column}
+
+
+_ASKING = ("input", "human", "user", "query", "prompt", "instruction", "question")
+_ANSWERING = ("output", "assistant", "gpt", "response", "completion", "answer", "bot")
+
+
+def earlier_turns(value: object, column: str) -> list[object]:
+    """Return the turns of a history: of messages as they are, of pairs of a question and its answer as messages.
+
+    Raises:
+        RowProblem: it is something else.
+    """
+    history = unfolded(value)
+    if history is None or history == "":
+        return []
+    turns: list[object] = []
+    for entry in history if isinstance(history, list) else [history]:
+        if looks_like_message(entry):
+            turns.append(entry)
+            continue
+        both = question_and_answer(entry)
+        if both is None:
+            raise RowProblem(Reason.NOT_TEXT, f"{column} holds something that is neither a turn nor two of them.")
+        turns += {"role": "user", "content": both[0]}, {"role": "assistant", "content": both[1]}
+    return turns
+
+
+def question_and_answer(entry: object) -> tuple[object, object] | None:
+    """Return a question and its answer, written as a list of two or as an object; None where it is neither."""
+    if isinstance(entry, list):
+        return (entry[0], entry[1]) if len(entry) == 2 else None
+    if not isinstance(entry, dict):
+        return None
+    asked = next((name for name in _ASKING if name in entry), None)
+    answered = next((name for name in _ANSWERING if name in entry), None)
+    return (entry[asked], entry[answered]) if asked and answered else None
 
 
 def number(value: object) -> float | None:
