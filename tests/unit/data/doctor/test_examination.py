@@ -11,6 +11,7 @@ from orpo_studio.data.doctor.examination import KINDS, examine
 from orpo_studio.data.doctor.remedy_names import REMEDIES
 from orpo_studio.data.doctor.report import Report, Severity
 from orpo_studio.data.pair import Message, Pair
+from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled
 
 DEMO = Path(__file__).resolve().parents[5] / "shared" / "data" / "dpo_en_demo.json"
@@ -51,6 +52,11 @@ WRONG = {
     "truncated-answers": answers("Light is scattered by the air. " * 200),
     "toxic-source": pair("How is it done?", "Like this and that.", "Better not at all.", origin="toxic-dpo-v0.2"),
 }
+
+
+def report_of(data: PreparedData) -> Report:
+    """Return the report of prepared data."""
+    return examine(data)
 
 
 def report(tmp_path: Path, pairs: Sequence[Pair], held_out: Sequence[Pair] = ()) -> Report:
