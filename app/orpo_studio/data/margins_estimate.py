@@ -100,7 +100,7 @@ class MarginsVerdict:
         if self.at_most is not None and self.at_most < 0.5:
             said.append(
                 f"At most {percent(self.at_most)} of the pairs are flipped, if flips strike sure and unsure pairs "
-                f"alike: so many disagree among the {count(self.bound_pairs)} that the model is surest of."
+                f"alike: no more disagree among the {count(self.bound_pairs)} that the model is surest of."
             )
         if self.flipped is not None:
             said.append(
@@ -167,11 +167,12 @@ def expected_agreement(clean: float, flipped: float) -> float:
 
 def _bound(margins: Sequence[float]) -> tuple[float | None, int]:
     """Return an upper bound (95 %) of the flipped share, and of how many pairs with the largest margins it comes."""
-    surest = sorted(margins, key=abs, reverse=True)
+    sizes = sorted(map(abs, margins), reverse=True)
     best: float | None = None
     pairs = 0
     for share in SUREST:
-        some = surest[: math.ceil(share * len(surest))]
+        least = sizes[math.ceil(share * len(sizes)) - 1]
+        some = [margin for margin in margins if abs(margin) >= least]  # all of the same size, or none
         if len(some) < _FEWEST:
             break
         bound = min(0.5, 1 - Agreement.of(some).share(_Z_BOUND).low)

@@ -50,6 +50,15 @@ def test_that_the_bound_is_close_where_the_model_is_sure_and_right() -> None:
     assert verdict.bound_pairs < 2_000
 
 
+def test_that_pairs_of_the_same_size_stand_or_fall_together() -> None:
+    """Else the order of the data would decide which of them count among the surest."""
+    verdict = judge_margins([1.0] * 70 + [-1.0] * 30)
+    assert verdict is not None
+    assert verdict.bound_pairs == 100
+    assert verdict.at_most is not None
+    assert verdict.at_most > 0.3
+
+
 @pytest.mark.parametrize("flipped", [0.0, 0.1, 0.2, 0.4])
 def test_that_checked_pairs_make_an_estimate_of_the_share(flipped: float) -> None:
     seen = Agreement(expected_agreement(0.75, flipped) * 2_000, 2_000)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from orpo_studio.data.doctor.check import Kind
-from orpo_studio.data.doctor.columns import Ints, Pairs
+from orpo_studio.data.doctor.columns import Bools, Ints, Pairs
 from orpo_studio.data.doctor.facts import Facts, Tell
 from orpo_studio.data.doctor.preference_features import form, words
 from orpo_studio.data.doctor.report import Cleanliness
@@ -142,22 +142,48 @@ def _folds(prompts: np.ndarray, seed: int) -> Ints:
 def _unseen_margins(differences: np.ndarray, folds: Ints, tell: Callable[[float], None]) -> np.ndarray:
     """Return how sure the model is of each pair, learnt from the other folds; below 0 it would prefer the rejected.
 
-    Ridge regression on ±1: every pair counts both ways round, so that no constant is needed and each fold's solution
-    comes from sums over all pairs less the fold's own.
+    Ridge regression on ±1; every pair counts both ways round, so that no constant is needed.
     """
-    products, sums = differences.T @ differences, differences.sum(axis=0)
+    solve = _by_features(differences) if len(differences) > differences.shape[1] else _by_pairs(differences)
     margins = np.zeros((len(_RIDGES), len(differences)))
-    eye = np.eye(differences.shape[1])
     for fold in range(_FOLDS):
-        own = differences[folds == fold]
-        if not len(own):
-            continue
-        rest, target = products - own.T @ own, sums - own.sum(axis=0)
-        for place, ridge in enumerate(_RIDGES):
-            margins[place, folds == fold] = own @ np.linalg.solve(rest + ridge * eye, target)
+        own = folds == fold
+        if own.any():
+            for place, ridge in enumerate(_RIDGES):
+                margins[place, own] = solve(own, ridge)
         tell((fold + 1) / _FOLDS)
     best = int(((margins - 1) ** 2).mean(axis=1).argmin())
     return np.asarray(margins[best])
+
+
+_Solve = Callable[[Bools, float], np.ndarray]
+"""Gives the margins of the pairs of a mask, learnt from all others with so strong a ridge."""
+
+
+def _by_features(differences: np.ndarray) -> _Solve:
+    """Solve for a weight a feature: sums over all pairs less those of the mask."""
+    products, sums = differences.T @ differences, differences.sum(axis=0)
+    eye = np.eye(differences.shape[1])
+
+    def solve(own: Bools, ridge: float) -> np.ndarray:
+        part = differences[own]
+        weights = np.linalg.solve(products - part.T @ part + ridge * eye, sums - part.sum(axis=0))
+        return np.asarray(part @ weights)
+
+    return solve
+
+
+def _by_pairs(differences: np.ndarray) -> _Solve:
+    """Solve for a weight a pair: the same result, quicker where there are fewer pairs than features."""
+    products = differences @ differences.T
+
+    def solve(own: Bools, ridge: float) -> np.ndarray:
+        rest = ~own
+        count = int(rest.sum())
+        weights = np.linalg.solve(products[np.ix_(rest, rest)] + ridge * np.eye(count), np.ones(count))
+        return np.asarray(products[np.ix_(own, rest)] @ weights)
+
+    return solve
 
 
 def _likelihood(margins: np.ndarray) -> np.ndarray:
