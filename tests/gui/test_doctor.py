@@ -176,7 +176,8 @@ def test_that_a_finding_shows_its_pairs_and_its_remedy(
 
     assert card.is_open
     assert card.severity.text() == "▲ Warning"
-    assert "41 pairs" in card.head.accessibleName()
+    assert "41 pairs are exact duplicates" in card.head.accessibleName()
+    assert "4.1 %" in card.head.accessibleName()
     assert card.show_rows is not None
     with qtbot.waitSignal(panel.rows_wanted) as wanted:
         card.show_rows.click()

@@ -38,12 +38,14 @@ def test_that_a_histogram_is_told_by_medians_bins_and_sentences() -> None:
 
 
 def test_that_only_clean_preferences_make_orpo_a_good_choice() -> None:
-    words = [verdict_of(make_report(score=score).cleanliness) for score in (95, 70, 30)]
+    words = [verdict_of(make_report(score=score).cleanliness) for score in (95, 70)]
 
-    assert [verdict.word for verdict in words] == ["Clean", "Some noise", "Noisy"]
+    assert [verdict.word for verdict in words] == ["Clean", "Some noise"]
     assert "good choice" in words[0].meaning
-    assert "SFT" in words[2].meaning
-    assert "DPO" in words[2].meaning
+    noisy = verdict_of(make_report(score=30, noise=0.35).cleanliness)
+    assert noisy.word == "Noisy"
+    assert "SFT" in noisy.meaning
+    assert "DPO" in noisy.meaning
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,19 @@ def test_that_shares_are_read_as_percentages() -> None:
     assert in_percent(LENGTHS) is LENGTHS
 
 
+@pytest.mark.parametrize(
+    ("score", "low", "high", "word"),
+    [
+        (85, 0.02, 0.15, "Clean"),
+        (80, 0.0, 0.23, "Probably clean"),
+        (40, 0.05, 0.34, "Probably noisy"),
+        (40, 0.2, 0.4, "Noisy"),
+    ],
+)
+def test_that_the_interval_weakens_the_word(score: float, low: float, high: float, word: str) -> None:
+    assert verdict_of(replace(make_report(score=score).cleanliness, low=low, high=high)).word == word
+
+
 def test_that_a_wide_interval_decides_nothing() -> None:
     unsure = replace(make_report(score=90).cleanliness, low=0.0, high=0.4)
 
@@ -77,7 +92,8 @@ def test_that_a_share_is_never_rounded_to_none_or_all(share: float, words: str) 
 
 
 def test_that_a_finding_about_no_pair_in_particular_has_no_amount() -> None:
-    assert amount(DUPLICATES) == "41 pairs · 4.1 %"
+    assert amount(DUPLICATES) == "4.1 %"
+    assert amount(LONGER) == "640 pairs · 64 %"
     assert not amount(replace(LONGER, count=0, share=0.0))
 
 

@@ -42,7 +42,7 @@ class HistogramPlot(pg.GraphicsLayoutWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFrameShape(self.Shape.NoFrame)
         self.setMouseTracking(True)
-        self.ci.setContentsMargins(0, 4, 8, 0)
+        self.ci.setContentsMargins(0, 4, 18, 0)  # half of the last tick stands out at the right
         self.ci.setSpacing(0)
         self._view = pg.ViewBox(enableMenu=False, defaultPadding=0.0)
         self._view.setMouseEnabled(x=False, y=False)

@@ -12,9 +12,10 @@ Kind = Literal["chosen", "attention", "failure", "muted"]
 """Kind of a label, which decides its color."""
 CLEAN, MIXED = 80.0, 60.0
 """Least score of clean data, and of data with some noise."""
+MOST_NOISE, LEAST_NOISE = 0.2, 0.1
+"""Surely clean is where at most so many pairs may be flipped, surely noisy where at least so many must be."""
 TOO_WIDE = 0.3
 """From this width of the interval on the share of flipped pairs, the figure decides nothing."""
-
 HARDLY_ANY = 0.005
 """A share below is told as hardly any."""
 
@@ -34,6 +35,12 @@ _CLEAN = Verdict(
     "ORPO is a good choice: it learns from the chosen and against the rejected answers in one training, and these "
     "preferences point the same way.",
 )
+_LIKELY_CLEAN = Verdict(
+    "Probably clean",
+    "chosen",
+    "ORPO is likely a good choice. The figure leaves room for more noise than it names: read some of the pairs below, "
+    "and see after training whether the held-out accuracy rose.",
+)
 _MIXED = Verdict(
     "Some noise",
     "attention",
@@ -45,6 +52,12 @@ _NOISY = Verdict(
     "failure",
     "ORPO is a poor choice as the pairs stand: on noisy preferences SFT on the chosen answers followed by DPO does "
     "better. Clean the data first, or train that way instead.",
+)
+_LIKELY_NOISY = Verdict(
+    "Probably noisy",
+    "attention",
+    "ORPO is likely not the best choice as the pairs stand: on noisy preferences SFT on the chosen answers followed by "
+    "DPO does better. Read some of the pairs below before you decide.",
 )
 _UNKNOWN = Verdict(
     "Hard to tell",
@@ -59,8 +72,10 @@ def verdict_of(cleanliness: "Cleanliness") -> Verdict:
     if cleanliness.high - cleanliness.low > TOO_WIDE:
         return _UNKNOWN
     if cleanliness.score >= CLEAN:
-        return _CLEAN
-    return _MIXED if cleanliness.score >= MIXED else _NOISY
+        return _CLEAN if cleanliness.high <= MOST_NOISE else _LIKELY_CLEAN
+    if cleanliness.score >= MIXED:
+        return _MIXED
+    return _NOISY if cleanliness.low >= LEAST_NOISE else _LIKELY_NOISY
 
 
 def noise_in_words(cleanliness: "Cleanliness") -> str:
@@ -85,10 +100,16 @@ SIGNS: dict[str, tuple[str, str, Kind]] = {
 
 
 def amount(finding: "Finding") -> str:
-    """Return how many pairs a finding concerns: ``41 pairs · 3.2 %``; empty where it is about none in particular."""
+    """Return how many pairs a finding concerns: ``41 pairs · 3.2 %``, or ``3.2 %`` where its title begins with it.
+
+    It is empty where it is about none in particular.
+    """
     if not finding.count:
         return ""
-    return f"{count(finding.count)} {'pair' if finding.count == 1 else 'pairs'} · {share_in_words(finding.share)}"
+    share = share_in_words(finding.share)
+    if finding.title.startswith((f"{finding.count:,} ", f"{count(finding.count)} ", f"{finding.count} ")):
+        return share
+    return f"{count(finding.count)} {'pair' if finding.count == 1 else 'pairs'} · {share}"
 
 
 def share_in_words(share: float) -> str:
