@@ -17,8 +17,10 @@ from orpo_studio.runs.margins import explain_margins, make_margins_folder, remov
 from orpo_studio.words import count
 
 if TYPE_CHECKING:
+    from orpo_studio.data.pages import PairPages
     from orpo_studio.data.prepared import PreparedData
 
+_PAGE = 1_024
 _LOWEST = 10
 """Pairs with the lowest margins that are named: the first to read."""
 
@@ -101,15 +103,19 @@ def _result(folder: RunFolder, seen: Followed) -> MarginsFinished:
     return seen.state.margins
 
 
+def _rows_of(source_rows: frozenset[int], pages: "PairPages") -> list[int]:
+    starts = range(0, len(pages), _PAGE)
+    pairs = enumerate(pair for start in starts for pair in pages.page(start, _PAGE))
+    return [row for row, pair in pairs if pair.source_row in source_rows]
+
+
 def _tell(data: "PreparedData", found: MarginsFinished, checked: frozenset[int], output: Output) -> None:
     from orpo_studio.data.margins_estimate import judge_margins
     from orpo_studio.data.margins_file import read_margins
 
     margins = read_margins(Path(found.file))
     with data.pages() as pages:
-        source_rows = [pair.source_row for pair in pages.page(0, len(pages))] if checked else []
-        rows = [row for row, source_row in enumerate(source_rows) if source_row in checked]
-        verdict = judge_margins(margins, checked=rows)
+        verdict = judge_margins(margins, checked=_rows_of(checked, pages) if checked else ())
         ranked = sorted((margin, row) for row, margin in enumerate(margins) if margin is not None)[:_LOWEST]
         lowest = [(pages.page(row, 1)[0].source_row, row, margin) for margin, row in ranked]
     output.say(f"Asked about {count(found.asked)} of {count(found.total)} pairs, drawn by chance.")
