@@ -525,3 +525,20 @@ def test_that_the_turns_in_a_history_come_before_the_prompt(history: object) -> 
     assert found.convert(row, 1) == [pair([system("S"), user("a"), assistant("b"), user("c")], "d", "e")]
     assert found.convert({**row, "history": []}, 1) == [pair([system("S"), user("c")], "d", "e")]
     assert refused({**row, "history": ["a", "b"]}, found) is Reason.NOT_TEXT
+
+
+def test_that_columns_of_text_which_are_not_used_are_named() -> None:
+    row = {
+        "prompt": "Hi",
+        "chosen": "Hello",
+        "rejected": "What",
+        "id": "x1",
+        "score": 3,
+        "context": "It was a dark night.",
+    }
+    assert read(row, "prompt and text").evidence.endswith(" Not used: context.")
+    many = row | {f"notes {n}": ["some words of text"] for n in range(9)}
+    found = read(many, "prompt and text")
+    assert found.evidence.endswith(" Not used: context, notes 0, notes 1, notes 2 and 6 more.")
+    by_hand = Mapping(columns="prompt=prompt, input=context, chosen=chosen, rejected=rejected")
+    assert "Not used" not in recognize([row], by_hand).evidence

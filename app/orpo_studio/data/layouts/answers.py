@@ -205,7 +205,7 @@ def _capybara(sample: Sample, mapping: ByHand) -> Found | None:
         return None
     return answers.found(
         f"{answers.chosen} and {answers.rejected} are whole conversations, and the prompt is their common start; "
-        f"{turns} says the same once more as inputs and outputs, and is not used."
+        f"{turns} says the same once more as inputs and outputs."
     )
 
 

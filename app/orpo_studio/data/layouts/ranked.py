@@ -1,9 +1,11 @@
 """Layouts with several answers to a prompt, in an order, with scores, or with the best one named."""
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, pairwise, product
+from typing import cast
 
 from orpo_studio.data.layouts.answers import asked_in, prompt_of
 from orpo_studio.data.layouts.cells import Asked, check_gap, number, require
@@ -201,7 +203,8 @@ def _summaries(sample: Sample, mapping: ByHand) -> Found | None:
     )
 
     def convert(row: Row, row_number: int) -> list[Pair]:
-        return ranked.convert({**row, "prompt": _post(unfolded(at(row, info)), info)}, row_number)
+        prompt: dict[str, object] = {"prompt": _post(unfolded(at(row, info)), info)}
+        return ranked.convert(ChainMap(prompt, cast("dict[str, object]", row)), row_number)
 
     words = (
         f"{info} is what is summed up, in the words “SUBREDDIT: … TITLE: … POST: … TL;DR:”; {summaries} holds the "

@@ -61,7 +61,7 @@ def unfolded(value: object) -> object:
     for parse in (json.loads, _printed):
         try:
             found: object = parse(text)
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, Warning):
             continue
         return found if isinstance(found, list | dict) else value
     return value

@@ -1,12 +1,12 @@
 """Whether a layout that was found can read the sample."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TypeVar
 
-from orpo_studio.data.layouts.layout import Found, Recognition
-from orpo_studio.data.layouts.sample import Row, Sample
+from orpo_studio.data.layouts.layout import Found, Recognition, and_
+from orpo_studio.data.layouts.sample import Row, Sample, share_of
 from orpo_studio.data.pair import Pair, Single
 from orpo_studio.data.problem import Reason, RowProblem
 
@@ -18,6 +18,8 @@ _MISREAD = frozenset(
 """What rows are refused for that are in another layout; other reasons are the rows' own."""
 _MOST = 0.5
 _ROWS = 50
+_WORDS = 4
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,13 @@ class Trial:
     name: str
     found: Found
     sample: Sample
+    _used: set[str] = field(default_factory=set)
 
     @cached_property
     def _read(self) -> list[list[Pair] | Single | Reason]:
         convert = self.found.single or self.found.convert
-        return [_attempt(self.sample, convert, row, number) for number, row in enumerate(self.sample.rows[:_ROWS], 1)]
+        rows = (_Watched(row, self._used) for row in self.sample.rows[:_ROWS])
+        return [_attempt(convert, row, number) for number, row in enumerate(rows, 1)]
 
     @property
     def share(self) -> float:
@@ -53,12 +57,58 @@ class Trial:
         single = self.found.single
         return Recognition(
             self.name,
-            self.found.evidence,
+            self.found.evidence + self._unused_words(),
             partial(_unfolded, self.sample, self.found.convert),
             partial(_unfolded, self.sample, single) if single else None,
             alternatives,
             self.found.parts,
         )
+
+    def _unused_words(self) -> str:
+        """Return the sentence on columns with more than a word or two that are not read, with a blank before it."""
+        if not self.reads_most:
+            return ""
+        used = (
+            self._used | {path.partition(".")[0] for path in self.found.parts.values()} | {*self.found.parts.values()}
+        )
+        unused = [
+            column
+            for column in self.sample.columns
+            if column not in used and share_of(self.sample.cells(column), _is_wordy) >= _MOST
+        ]
+        if not unused:
+            return ""
+        more = [f"{len(unused) - _MOST_NAMED + 1} more"] if len(unused) > _MOST_NAMED else []
+        named = unused[: _MOST_NAMED - 1] if more else unused
+        return f" Not used: {and_([*(column[:60] for column in named), *more])}."
+
+
+class _Watched(Mapping[str, object]):
+    """A row that notes which of its columns are read."""
+
+    def __init__(self, row: Row, used: set[str]) -> None:
+        self._row = row
+        self._used = used
+
+    def __getitem__(self, column: str) -> object:
+        self._used.add(column)
+        return self._row[column]
+
+    def __contains__(self, column: object) -> bool:
+        return column in self._row
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._row)
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+
+def _is_wordy(cell: object) -> bool:
+    """Tell whether a cell holds a sentence, or a list or object that does."""
+    entries = cell if isinstance(cell, list) else [cell]
+    texts = [text for entry in entries for text in (entry.values() if isinstance(entry, dict) else [entry])]
+    return any(isinstance(text, str) and len(text.split(maxsplit=_WORDS - 1)) >= _WORDS for text in texts)
 
 
 def _unfolded(sample: Sample, convert: Callable[[Row, int], Made], row: Row, number: int) -> Made:
@@ -68,10 +118,10 @@ def _unfolded(sample: Sample, convert: Callable[[Row, int], Made], row: Row, num
         raise RowProblem(Reason.NOT_TEXT, "A field is nested too deeply to be text.") from error
 
 
-def _attempt(
-    sample: Sample, convert: Callable[[Row, int], list[Pair] | Single], row: Row, number: int
-) -> list[Pair] | Single | Reason:
+def _attempt(convert: Callable[[Row, int], list[Pair] | Single], row: Row, number: int) -> list[Pair] | Single | Reason:
     try:
-        return _unfolded(sample, convert, row, number)
+        return convert(row, number)
     except RowProblem as problem:
         return problem.reason
+    except RecursionError:
+        return Reason.NOT_TEXT
