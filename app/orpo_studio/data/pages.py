@@ -27,6 +27,8 @@ PARTS = ("prompt", "chosen", "rejected")
 CELL_LENGTH = 200
 """Longest text in a table's cell, in characters: longer ones take twice as long to paint."""
 _BATCHES_KEPT = 16
+_BATCHES_MAPPED = 32
+"""After so many batches the file is mapped anew: pages that were looked at would count as the process's memory."""
 _BYTES_A_CHARACTER = 4
 """The most that UTF-8 takes."""
 
@@ -85,18 +87,24 @@ class PairPages:
     """
 
     def __init__(self, path: Path, *, train: int) -> None:
+        """Open the file.
+
+        Raises:
+            DataProblem: it is damaged.
+        """
         import pyarrow as pa
 
         self.path = path
         self._train = train
         self._lock = Lock()
         self._batches: OrderedDict[int, _Batch] = OrderedDict()
-        self._map = pa.memory_map(str(path))
+        self._map: pa.MemoryMappedFile | None = None
+        self._read = 0
         try:
-            self._reader: pa.RecordBatchFileReader | None = pa.ipc.open_file(self._map)
-            counts = [self._reader.get_batch(place).num_rows for place in range(self._reader.num_record_batches)]
+            reader = self._map_anew()
+            counts = [reader.get_batch(place).num_rows for place in range(reader.num_record_batches)]
+            self._reader: pa.RecordBatchFileReader | None = self._map_anew()
         except pa.ArrowException as error:
-            self._map.close()
             raise not_prepared(path.parent, str(error)) from error
         self._starts = list(accumulate(counts, initial=0))
 
@@ -114,7 +122,8 @@ class PairPages:
         with self._lock:
             self._batches.clear()
             self._reader = None
-            self._map.close()
+            if self._map is not None:
+                self._map.close()
 
     def count(self, split: Split | None = None) -> int:
         """Return how many pairs a split has."""
@@ -173,10 +182,24 @@ class PairPages:
             if batch is None:
                 if self._reader is None:
                     raise IndexError(place)
+                self._read += 1
+                if self._read > _BATCHES_MAPPED:
+                    self._batches.clear()
+                    self._reader = self._map_anew()
                 batch = self._batches[place] = _Batch(self._reader.get_batch(place))
                 if len(self._batches) > _BATCHES_KEPT:
                     self._batches.popitem(last=False)
         return batch
+
+    def _map_anew(self) -> "pa.RecordBatchFileReader":
+        """Map the file, in place of a mapping before; batches of that one stay good as long as they are held."""
+        import pyarrow as pa
+
+        if self._map is not None:
+            self._map.close()
+        self._read = 0
+        self._map = pa.memory_map(str(self.path))
+        return pa.ipc.open_file(self._map)
 
     def _slices(self, positions: range) -> "Iterator[pa.RecordBatch]":
         while positions:
