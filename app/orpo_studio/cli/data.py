@@ -14,6 +14,7 @@ from orpo_studio.cli.output import Output
 from orpo_studio.cli.settings import bad_settings, typed_values
 from orpo_studio.cli.words import CommandError, ErrorWords
 from orpo_studio.config import RunSpec, check
+from orpo_studio.runs.inputs import model_folder
 
 if TYPE_CHECKING:
     from orpo_studio.data.plan import DataPlan
@@ -46,7 +47,7 @@ def _specification(arguments: argparse.Namespace) -> RunSpec:
 def _plan(spec: RunSpec) -> "DataPlan":
     from orpo_studio.data.plan import plan_of
 
-    return plan_of(spec.data, spec.recipe.max_length)
+    return plan_of(spec.data, spec.recipe.max_length, spec.model.path)
 
 
 def _inspect(spec: RunSpec, _arguments: argparse.Namespace, output: Output) -> int:
@@ -136,7 +137,8 @@ def _examine(spec: RunSpec, arguments: argparse.Namespace, output: Output) -> in
     from orpo_studio.cli import data_doctor
 
     with _progress(output, "Examine the pairs") as tell:
-        report = data_doctor.examined(data, arguments.model, plan.max_length, tell)
+        model = None if arguments.model is None else model_folder(arguments.model)
+        report = data_doctor.examined(data, model, plan.max_length, tell)
     data_doctor.say(report, output)
     output.result(data_doctor.result(report))
     return 0
