@@ -81,7 +81,7 @@ def _prepared(spec: RunSpec) -> "PreparedData":
     from orpo_studio.runs.inputs import model_folder
 
     inspect_model(model_folder(spec.model.path))  # what is wrong with it is to be told before anything is made
-    return prepare_plan(plan_of(spec.data, spec.recipe.max_length), paths.cache_folder() / "data")
+    return prepare_plan(plan_of(spec.data, spec.recipe.max_length, spec.model.path), paths.cache_folder() / "data")
 
 
 def _result(folder: RunFolder, seen: Followed) -> MarginsFinished:

@@ -34,7 +34,7 @@ def _look_at_data(spec: RunSpec, output: Output) -> None:
     from orpo_studio.data.conversion import prepare_plan  # brings pyarrow
     from orpo_studio.data.plan import plan_of
 
-    plan = plan_of(spec.data, spec.recipe.max_length)
+    plan = plan_of(spec.data, spec.recipe.max_length, spec.model.path)
     prepared = prepare_plan(plan, paths.cache_folder() / "data")
     summary = prepared.summary
     aside = sum(summary.set_aside.values())

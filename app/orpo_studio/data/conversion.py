@@ -111,7 +111,7 @@ def prepare_plan(
         share = 0.5 if plan.remedies else 1.0
         known = convert_plan(untreated, cache / key, progress=lambda done: tell(done * share), cancel=cancel)
     if plan.remedies:
-        treatment = blake2b(repr((key, plan.remedies, plan.max_length)).encode(), digest_size=16).hexdigest()
+        treatment = _treatment_key(plan, key)
         try:
             known = PreparedData.open(cache / treatment)
         except DataProblem:
@@ -122,8 +122,33 @@ def prepare_plan(
 
 def _treat(data: PreparedData, plan: DataPlan, out_dir: Path, progress: Progress, cancel: Cancel) -> PreparedData:
     from orpo_studio.data.doctor.remedies import apply_remedies
+    from orpo_studio.models.token_counter import TokenCounter
 
-    return apply_remedies(data, plan.remedies, out_dir, max_length=plan.max_length, progress=progress, cancel=cancel)
+    counter = TokenCounter(plan.tokenizer) if plan.tokenizer is not None and _goes_by_length(plan) else None
+    return apply_remedies(
+        data,
+        plan.remedies,
+        out_dir,
+        max_length=plan.max_length,
+        counter=counter,
+        progress=progress,
+        cancel=cancel,
+    )
+
+
+def _treatment_key(plan: DataPlan, untreated: str) -> str:
+    """Return what stands for all that the remedies of a plan make of the data without them."""
+    parts: list[object] = [untreated, plan.remedies]
+    if _goes_by_length(plan):
+        parts.append(plan.max_length)
+        parts.append(digest_of(plan.tokenizer / "tokenizer.json") if plan.tokenizer is not None else None)
+    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def _goes_by_length(plan: DataPlan) -> bool:
+    from orpo_studio.data.doctor.remedy_names import BY_LENGTH
+
+    return not BY_LENGTH.isdisjoint(plan.remedies)
 
 
 def _content_key(plan: DataPlan, cancel: Cancel | None) -> str:

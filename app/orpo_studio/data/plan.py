@@ -72,6 +72,7 @@ class DataPlan:
         mapping: columns, roles and rules by hand. The columns are those of the first source and of what is held out.
         remedies: what is set aside or repaired afterwards, by name, in this order.
         max_length: longest sequence, in tokens, that remedies go by.
+        tokenizer: folder of the model whose tokenizer counts lengths for them; None estimates lengths.
     """
 
     source: Path
@@ -83,6 +84,7 @@ class DataPlan:
     mapping: Mapping = field(default_factory=Mapping)
     remedies: tuple[str, ...] = ()
     max_length: int = 1024
+    tokenizer: Path | None = None
 
     @property
     def portions(self) -> tuple[Portion, ...]:
@@ -97,8 +99,13 @@ class DataPlan:
         return Portion(self.held_out) if isinstance(self.held_out, Path) else None
 
 
-def plan_of(data: "DataSection", max_length: int) -> DataPlan:
+def plan_of(data: "DataSection", max_length: int, model: str = "") -> DataPlan:
     """Return what a run's options mean; “demo” stands for the embedded pairs, which bring their own held-out ones.
+
+    Args:
+        data: the options.
+        max_length: longest sequence, in tokens.
+        model: path of the base model, whose tokenizer counts them; empty while none is chosen.
 
     Raises:
         DataProblem: an option makes no sense.
@@ -117,4 +124,13 @@ def plan_of(data: "DataSection", max_length: int) -> DataPlan:
         mapping=Mapping(data.columns, data.roles, data.ranking, data.preference, data.least_gap),
         remedies=data.remedies,
         max_length=max_length,
+        tokenizer=_tokenizer_of(model),
     )
+
+
+def _tokenizer_of(model: str) -> Path | None:
+    """Return the folder of a model that has a tokenizer."""
+    if not model:
+        return None
+    folder = paths.demo_model() if model == DEMO else paths.expand(model)
+    return folder if (folder / "tokenizer.json").is_file() else None

@@ -113,16 +113,20 @@ class DataChoice(_Choice):
         super().__init__(parent)
         self.prepared: PreparedData | None = None
         self._data = DataSection()
-        self._max_length = 0
+        self._max_length, self._model = 0, ""
 
-    def choose(self, data: DataSection, max_length: int) -> None:
-        """Convert, split and mend what is named; no source means none. Some remedies go by the maximum length."""
-        if data != self._data or (data.remedies and max_length != self._max_length):
-            self._data, self._max_length = data, max_length
+    def choose(self, data: DataSection, max_length: int, model: str = "") -> None:
+        """Convert, split and mend what is named; no source means none.
+
+        Some remedies go by the maximum length, counted by the tokenizer of the model at the path ``model``.
+        """
+        is_other = (max_length, model) != (self._max_length, self._model)
+        if data != self._data or (data.remedies and is_other):
+            self._data, self._max_length, self._model = data, max_length, model
             self._choose(is_named=bool(data.source))
 
     def _work(self) -> Callable[[Task], Any]:
-        data, max_length = self._data, self._max_length
+        data, max_length, model = self._data, self._max_length, self._model
 
         def work(task: Task) -> "PreparedData":
             from orpo_studio.data.conversion import prepare_plan
@@ -131,7 +135,7 @@ class DataChoice(_Choice):
 
             try:
                 return prepare_plan(
-                    plan_of(data, max_length),
+                    plan_of(data, max_length, model),
                     paths.cache_folder() / "data",
                     progress=lambda share: on_main_thread(self, self.progressed.emit, share),
                     cancel=task.is_cancelled,

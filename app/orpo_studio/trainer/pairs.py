@@ -43,7 +43,7 @@ def _convert(context: JobContext) -> PreparedData:
     advance = context.stage("prepare_data", "Prepare the data", total=100, unit="%")
     try:
         return convert_plan(
-            plan_of(context.spec.data, context.spec.recipe.max_length),
+            plan_of(context.spec.data, context.spec.recipe.max_length, context.spec.model.path),
             context.folder.data,
             progress=lambda share: advance(int(100 * share)),
             cancel=context.stop_wanted,

@@ -18,7 +18,7 @@ from orpo_studio.data.doctor.check import RowCheck, numbers
 from orpo_studio.data.doctor.columns import PARTS, Bools, Ints, PairBatch, Pairs, open_pairs
 from orpo_studio.data.doctor.facts import Facts, gather
 from orpo_studio.data.doctor.lengths import Counter, Lengths, count_lengths, no_room, truncated
-from orpo_studio.data.doctor.remedy_names import REMEDIES
+from orpo_studio.data.doctor.remedy_names import BY_LENGTH, REMEDIES
 from orpo_studio.data.doctor.repairs import repaired
 from orpo_studio.data.pair import SetAside
 from orpo_studio.data.prepared import PAIRS, PAIRS_TO_VIEW, SET_ASIDE, SUMMARY, PreparedData, Summary
@@ -41,7 +41,6 @@ _ALIKE: Mapping[str, Callable[[Facts], Ints]] = {
     "drop-contradictory-pairs": duplicates.contradictory_pairs,
     "drop-held-out-overlap": sets.held_out_overlap,
 }
-_LENGTHS = ("drop-no-room", "drop-truncated-answers")
 
 
 def apply_remedies(
@@ -178,7 +177,7 @@ class _Treatment:
         sketch = any(name in _ALIKE for name in self._drops)
         facts = gather(pairs, checks, sketch=sketch, tell=lambda share: self._tell(0.3 + 0.3 * share))
         lengths: Lengths | None = None
-        if any(name in _LENGTHS for name in self._drops):
+        if any(name in BY_LENGTH for name in self._drops):
             lengths = count_lengths(pairs, facts.sizes, facts.turns, self._counter, tell=lambda: self._tell(0.65))
         reasons: dict[int, str] = {}
         left = np.arange(len(pairs), dtype=np.int64)

@@ -143,6 +143,10 @@ REMEDIES = {
 """All remedies by name, in the order in which they are applied: repairs first, so that what they leave is judged."""
 
 
+BY_LENGTH = frozenset({"drop-no-room", "drop-truncated-answers"})
+"""Those that depend on the maximum length and on the tokenizer that counts."""
+
+
 def offer(name: str | None, count: int) -> Remedy | None:
     """Return a remedy as it is offered for so many pairs, or None where there is nothing to offer."""
     if name is None or not count:
