@@ -16,7 +16,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from helpers.pair_files import text_row, turn, write_csv, write_json, write_parquet
-from helpers.source_files import jsonl, write_arrow, write_stream, zipped, zstd
+from helpers.source_files import jsonl, write_arrow, write_stream, write_xlsx, zipped, zstd
 
 CANARY = "canary-was-run"
 
@@ -100,6 +100,7 @@ def seeds() -> tuple[tuple[str, bytes], ...]:
             "several.zip": zipped(
                 folder / "a.zip", {"train.jsonl": lines, "test.csv": table, "../../up/train.json": b"[]"}
             ).read_bytes(),
+            "book.xlsx": write_xlsx(folder / "a.xlsx", {"train": rows, "test": rows}).read_bytes(),
             "one.zip": zipped(folder / "b.zip", {"a.parquet": parquet}).read_bytes(),
             "trap.pkl": TRAP,
             "trap.json": TRAP,
@@ -190,7 +191,9 @@ def damaged_files(draw: st.DrawFn) -> tuple[str, bytes]:
         name, content = f"{name}.{wrap}", pack(content)
     if draw(st.integers(0, 9)) == 0:
         name = draw(
-            st.sampled_from(["a.json", "a.jsonl", "a.csv", "a.parquet", "a.arrow", "a.zip", "a.gz", "a", "a.x"])
+            st.sampled_from(
+                ["a.json", "a.jsonl", "a.csv", "a.parquet", "a.arrow", "a.zip", "a.xlsx", "a.gz", "a", "a.x"]
+            )
         )
     return name, content
 

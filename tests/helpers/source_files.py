@@ -95,3 +95,47 @@ def write_hub_cache(hub: Path, files: Mapping[str, bytes], revision: str = "a1b2
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(blob)
     return cache
+
+
+def _xml(tag: str, inner: str) -> bytes:
+    name = tag.split(maxsplit=1)[0]
+    return f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<{tag}>{inner}</{name}>'.encode()
+
+
+def _cell(reference: str, value: object, texts: list[str]) -> str:
+    if value is None:
+        return f'<c r="{reference}" s="1"/>'
+    if isinstance(value, bool):
+        return f'<c r="{reference}" t="b"><v>{int(value)}</v></c>'
+    if isinstance(value, int | float):
+        return f'<c r="{reference}"><v>{value}</v></c>'
+    texts.append(str(value))
+    return f'<c r="{reference}" t="s"><v>{len(texts) - 1}</v></c>'
+
+
+def write_xlsx(path: Path, sheets: Mapping[str, Sequence[Row]], **parts: bytes) -> Path:
+    """Write a workbook as spreadsheet programs do, in small; ``parts`` replace parts of it by their bare names."""
+    from xml.sax.saxutils import escape, quoteattr
+
+    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    links = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
+    texts: list[str] = []
+    files: dict[str, bytes] = {"[Content_Types].xml": _xml("Types", "")}
+    listed, related = "", ""
+    for number, (name, rows) in enumerate(sheets.items(), 1):
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        body = ""
+        lines = [columns, *([row.get(column) for column in columns] for row in rows)] if columns else []
+        for place, line in enumerate(lines, 1):
+            cells = "".join(_cell(f"{chr(65 + column)}{place}", value, texts) for column, value in enumerate(line))
+            body += f'<row r="{place}">{cells}</row>'
+        files[f"xl/worksheets/sheet{number}.xml"] = _xml(f"worksheet {space}", f"<sheetData>{body}</sheetData>")
+        listed += f'<sheet name={quoteattr(name)} sheetId="{number}" r:id="rId{number}"/>'
+        related += f'<Relationship Id="rId{number}" Type="x" Target="worksheets/sheet{number}.xml"/>'
+    files["xl/workbook.xml"] = _xml(f"workbook {space} {links}", f"<sheets>{listed}</sheets>")
+    files["xl/_rels/workbook.xml.rels"] = _xml("Relationships", related)
+    shared = "".join(f'<si><t xml:space="preserve">{escape(text)}</t></si>' for text in texts)
+    files["xl/sharedStrings.xml"] = _xml(f"sst {space}", shared)
+    for name, content in parts.items():
+        files[next(path for path in files if path.endswith(f"/{name}.xml"))] = content
+    return zipped(path, files)

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from orpo_studio.data.problem import DataProblem
 from orpo_studio.data.rows import EXCERPT, Unreadable
+from orpo_studio.data.table_cells import require_names_once
 
 CELL_ERRORS = (ArithmeticError, LookupError, TypeError, ValueError, NotImplementedError, RecursionError)
 """What pyarrow raises at a cell that is not what its type says."""
@@ -20,14 +21,7 @@ def check_columns(schema: pa.Schema, name: str) -> None:
     Raises:
         DataProblem: they do not.
     """
-    twice = sorted({column for column in schema.names if schema.names.count(column) > 1})
-    if twice:
-        raise DataProblem(
-            "column-twice",
-            f"{name} names a column twice.",
-            detail=f"Named more than once: {', '.join(twice)}.",
-            hint="Rename or remove one of them.",
-        )
+    require_names_once(schema.names, name)
     if not schema.names:
         raise DataProblem(
             "no-columns",

@@ -197,9 +197,7 @@ def _decompressor(kind: str, raw: BinaryIO, name: str) -> Iterator[_Readable]:
 def _open_archive(raw: BinaryIO, name: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(raw)
-    except _DAMAGE as error:
-        raise _damaged(name, error) from error
-    except OSError as error:  # a seek to where no file goes
+    except (*_DAMAGE, OSError) as error:  # a seek to where no file goes as well
         raise _damaged(name, error) from error
 
 
@@ -211,7 +209,7 @@ def _open_member(raw: BinaryIO, file: DataFile) -> Iterator[_Readable]:
         if entry.flag_bits & _ENCRYPTED:
             raise _protected(file.name)
         stream = archive.open(entry)
-    except _DAMAGE as error:
+    except (*_DAMAGE, OSError) as error:  # a seek to where no file goes as well
         raise _damaged(file.name, error) from error
     except RuntimeError as error:
         raise _protected(file.name) from error

@@ -1,15 +1,13 @@
 """Rows of comma- or tab-separated text."""
 
-import ast
 import csv
-import json
 from collections.abc import Iterator
 from itertools import chain
 from typing import TextIO
 
-from orpo_studio.data.messages import looks_like_message
 from orpo_studio.data.problem import DataProblem
-from orpo_studio.data.rows import EXCERPT, NumberedRow, Unreadable
+from orpo_studio.data.rows import NumberedRow
+from orpo_studio.data.table_cells import cell_value, named_row, require_names_once
 
 _DELIMITERS = ",;\t|"
 _LARGEST_FIELD = 1 << 26
@@ -33,14 +31,7 @@ def csv_rows(text: TextIO, name: str, *, tabs: bool) -> Iterator[NumberedRow]:
         header = [column.strip() for column in next(records, [])]
     except csv.Error as error:
         raise _broken(name, 1, error) from error
-    twice = sorted({column for column in header if column and header.count(column) > 1})
-    if twice:
-        raise DataProblem(
-            "column-twice",
-            f"{name} names a column twice.",
-            detail=f"Named more than once: {', '.join(twice)}.",
-            hint="Rename or remove one of them.",
-        )
+    require_names_once(header, name)
     if header and header[-1].endswith(_END.strip()):
         raise _open_quote(name, 1)
     number = 0
@@ -57,7 +48,7 @@ def csv_rows(text: TextIO, name: str, *, tabs: bool) -> Iterator[NumberedRow]:
         if len(record) < 2 and not any(cell.strip() for cell in record):
             continue  # a blank line is no row; one of empty cells is, and will be set aside
         number += 1
-        yield number, _row(header, record)
+        yield number, named_row(header, [cell_value(cell) for cell in record])
 
 
 def _lines(text: TextIO, name: str) -> Iterator[str]:
@@ -73,29 +64,6 @@ def _lines(text: TextIO, name: str) -> Iterator[str]:
             raise _broken(name, place, f"the line is longer than {_LARGEST_FIELD:,} characters")
         yield line
     yield _END
-
-
-def _row(header: list[str], record: list[str]) -> dict[str, object] | Unreadable:
-    if len(record) > len(header):
-        words = f"The row has {len(record)} cells under {len(header)} columns; a quotation mark may be missing."
-        return Unreadable(words, " | ".join(record)[:EXCERPT])
-    return {column: _cell(cell) for column, cell in zip(header, record, strict=False)}
-
-
-def _cell(cell: str) -> object:
-    """Return messages where a cell holds them, as JSON or as Python prints them, else the text."""
-    if not cell.lstrip().startswith(("{", "[")) or not ("role" in cell or "from" in cell):
-        return cell
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            value = parse(cell.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if looks_like_message(value):
-            return value
-        if isinstance(value, list) and value and all(looks_like_message(entry) for entry in value):
-            return value
-    return cell
 
 
 def _open_quote(name: str, line: int) -> DataProblem:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from orpo_studio.data.files import DataFile, no_such_file, require_file, unreadable
-from orpo_studio.data.forms import SUFFIXES, data_suffix, refusal_of, refused
+from orpo_studio.data.forms import SUFFIXES, WORKBOOKS, data_suffix, refusal_of, refused
 from orpo_studio.data.problem import DataProblem
 from orpo_studio.data.saved import saved_files, saved_splits
 from orpo_studio.data.split_names import SHARD, choose_split, splits_of_names, stem_of
@@ -85,7 +85,7 @@ def _of_files(
     others = list(left_out)
     for path, shown in found:
         zipped = shown.lower().endswith(".zip")
-        if single and not zipped and not refusal_of(shown):
+        if single and not zipped and not refusal_of(shown) and data_suffix(shown) not in WORKBOOKS:
             with path.open("rb") as file:
                 zipped = compression_of(file.read(512)) == "zip"
         if not zipped:
@@ -96,7 +96,9 @@ def _of_files(
                 files.append(DataFile(path, shown))  # whatever it is, its form will be told by content
                 continue
         members = members_of(path)
-        data = [(place, member) for place, member in members if _is_data(member)]
+        data = [
+            (place, member) for place, member in members if _is_data(member) and data_suffix(member) not in WORKBOOKS
+        ]
         if not data and len(members) == 1:
             data = members  # one file without an ending: its content tells its form
         if not data:

@@ -19,13 +19,16 @@ SUFFIXES = {
     ".arrows": "arrow",
     ".feather": "arrow",
     ".ipc": "arrow",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
 }
 FORM_TITLES = {
     "json": "JSON", "jsonl": "JSONL", "csv": "CSV", "tsv": "TSV", "parquet": "Parquet", "arrow": "Arrow",
+    "xlsx": "XLSX",
 }  # fmt: skip
 """Each form as it is called on the screen."""
 _PICKLE = "A pickle can run any program when it is opened, so it is never opened."
-_SPREADSHEET = "It is a spreadsheet. Save it as CSV first."
+_SPREADSHEET = "It is a spreadsheet of a kind that is not read. Save it as XLSX or CSV first."
 _ARCHIVE = "It is an archive of a kind that is not read. Unpack it first."
 REFUSED = {
     ".pkl": _PICKLE,
@@ -38,7 +41,6 @@ REFUSED = {
     ".npz": "It may hold a pickle, which can run any program when it is opened, so it is never opened.",
     ".bin": "Its content cannot be told from its name, and it may be a pickle.",
     ".py": "A script is a program, and data is never run.",
-    ".xlsx": _SPREADSHEET,
     ".xls": _SPREADSHEET,
     ".ods": _SPREADSHEET,
     ".7z": _ARCHIVE,
@@ -48,7 +50,9 @@ REFUSED = {
     ".tbz": _ARCHIVE,
     ".txz": _ARCHIVE,
 }
-_HINT = "Use a JSON, JSONL, Parquet, Arrow or CSV file, as it is or compressed."
+WORKBOOKS = frozenset({".xlsx", ".xlsm"})
+"""Endings of spreadsheets: ZIP archives that are no archives of data files."""
+_HINT = "Use a JSON, JSONL, Parquet, Arrow, CSV or XLSX file."
 _HEAD = 65_536
 """How much of a file is looked at to tell its form, in bytes."""
 _BLANK = b"\x00\t\n\r \xef\xbb\xbf\xff\xfe"
@@ -68,7 +72,7 @@ def refusal_of(name: str) -> str | None:
 
 
 def form_of(file: DataFile) -> str:
-    """Return the form of a file: json, jsonl, csv, tsv, parquet or arrow.
+    """Return the form of a file: json, jsonl, csv, tsv, parquet, arrow or xlsx.
 
     Raises:
         DataProblem: it is empty, of a kind that is not read, or cannot be opened.
@@ -80,6 +84,9 @@ def form_of(file: DataFile) -> str:
             head, expanded = stream.read(_HEAD), is_expanded(stream)
     except OSError as error:
         raise unreadable(file.path, error) from error
+    suffix = data_suffix(file.name)
+    if suffix in WORKBOOKS and not expanded and compression_of(head) == "zip":
+        return "xlsx"
     if PurePosixPath(file.name.lower()).suffix in COMPRESSED_SUFFIXES and not expanded and not _is_text(head):
         raise DataProblem(
             "broken-compressed",
@@ -92,8 +99,14 @@ def form_of(file: DataFile) -> str:
         return "parquet"
     if head.startswith((b"ARROW1\x00\x00", b"\xff\xff\xff\xff")):
         return "arrow"
-    suffix = data_suffix(file.name)
     form = SUFFIXES.get(suffix)
+    if form == "xlsx":
+        raise DataProblem(
+            "broken-workbook",
+            f"{file.name} is not a readable spreadsheet.",
+            detail="Its name says that it is a spreadsheet, and its first bytes do not.",
+            hint="Save it again as XLSX, or as CSV.",
+        )
     if form in {None, "json", "jsonl"}:
         form = _json_form(head, form)
     if form is None:

@@ -11,7 +11,7 @@ from orpo_studio.data.files import BLOCK, DataFile, ignore, unreadable
 from orpo_studio.data.finding import Source, find_source
 from orpo_studio.data.forms import form_of
 from orpo_studio.data.rows import Advance, NumberedRow, Unreadable
-from orpo_studio.data.sources import document_splits
+from orpo_studio.data.sources import splits_within
 from orpo_studio.data.split_names import choose_split
 from orpo_studio.data.text_files import encoding_of, in_words, open_text
 
@@ -26,8 +26,8 @@ def read_rows(source: Path | str, advance: Advance | None = None, split: str = "
     are streamed, never held whole.
 
     Args:
-        source: a JSON, JSONL, Parquet, Arrow, CSV or TSV file, as it is or compressed; a ZIP archive, a folder or a
-            pattern of such files; a folder that the datasets library saved; a dataset in the Hub's cache.
+        source: a JSON, JSONL, Parquet, Arrow, CSV, TSV or XLSX file, as it is or compressed; a ZIP archive, a folder or
+            a pattern of such files; a folder that the datasets library saved; a dataset in the Hub's cache.
         advance: told now and then which share of the source has been read, 0 to 1.
         split: the split to read; empty for the one meant for training.
 
@@ -80,18 +80,18 @@ def _rows_of_shard(file: DataFile, advance: Advance, split: str) -> Iterator[Num
 
 
 def _split_within(found: Source, split: str, form: str) -> str:
-    """Return which array of a JSON object of splits the only file is read for; empty where it is no such object."""
+    """Return which array or sheet of the only file is read; empty where it has no such parts."""
     (file,) = found.files
     if found.names:
         choose_split(found.names, split, found.name)
         return _array_within(file, form, split)
-    names = document_splits(file, enough=split or _ALWAYS_MEANT) if form == "json" else ()
+    names = splits_within(file, form, enough=split or _ALWAYS_MEANT)
     return choose_split(names, split, found.name)
 
 
 def _array_within(file: DataFile, form: str, split: str) -> str:
-    """Return which array is read of a file whose own name has told its split already."""
-    names = document_splits(file) if form == "json" else ()
+    """Return which array or sheet is read of a file whose own name has told its split already."""
+    names = splits_within(file, form)
     return choose_split(names, split if split in names else "", file.name)
 
 
@@ -102,11 +102,15 @@ def _rows_of(file: DataFile, form: str, advance: Advance, within: str) -> Iterat
         file: the file.
         form: its form.
         advance: told which share of it has been read.
-        within: which array to read of a JSON object of splits.
+        within: which array to read of a JSON object of splits, or which sheet of a spreadsheet.
     """
     with in_words(file), ExitStack() as stack:
         if form in {"parquet", "arrow"}:
             yield from _columnar_rows(file, form, advance, stack)
+        elif form == "xlsx":
+            from orpo_studio.data.workbook import sheet_rows
+
+            yield from sheet_rows(file, within, advance)
         else:
             yield from _text_rows(file, form, advance, within, stack)
 

@@ -23,7 +23,7 @@ def splits_of(source: Path | str) -> tuple[str, ...]:
     if found.names or len(found.files) != 1:
         return found.names
     (file,) = found.files
-    return document_splits(file) if form_of(file) == "json" else ()
+    return splits_within(file, form_of(file))
 
 
 def source_files(source: Path | str, split: str = "") -> list[Path]:
@@ -63,14 +63,26 @@ def describe_source(source: Path | str, split: str = "") -> str:
     return f"{words}."
 
 
-def document_splits(file: DataFile, enough: str = "") -> tuple[str, ...]:
-    """Return the splits of a JSON file that is an object of arrays of rows; reading ends where ``enough`` begins.
+def splits_within(file: DataFile, form: str, enough: str = "") -> tuple[str, ...]:
+    """Return the splits in one file: the arrays of a JSON object of splits, or the sheets of a spreadsheet.
+
+    Args:
+        file: the file.
+        form: its form.
+        enough: name of a split after which the others do not matter, so that little is read.
 
     Raises:
-        DataProblem: it is not valid JSON.
+        DataProblem: it is damaged.
     """
-    from orpo_studio.data.json_rows import splits_of_document
+    if form == "json":
+        from orpo_studio.data.json_rows import splits_of_document
 
-    with in_words(file), ExitStack() as stack:
-        text = open_text(file, ignore, stack)
-        return splits_of_document(text, file.name, enough=enough)
+        with in_words(file), ExitStack() as stack:
+            return splits_of_document(open_text(file, ignore, stack), file.name, enough=enough)
+    if form == "xlsx":
+        from orpo_studio.data.workbook import sheets_of
+
+        with in_words(file):
+            sheets = sheets_of(file)
+        return sheets if len(sheets) > 1 else ()
+    return ()

@@ -176,7 +176,8 @@ def test_that_a_cell_of_ten_megabytes_is_read(tmp_path: Path) -> None:
         ("a.parquet", b"PAR1 and then nothing", "broken-parquet"),
         ("a.txt", b"plain words", "unknown-format"),
         ("a.json.gz", b"\x1f\x8b", "broken-compressed"),
-        ("a.xlsx", b"PK", "refused-format"),
+        ("a.xlsx", b"PK", "broken-workbook"),
+        ("a.xls", b"\xd0\xcf\x11\xe0", "refused-format"),
     ],
 )
 def test_that_a_file_that_cannot_be_read_is_named_with_its_reason(
