@@ -86,40 +86,56 @@ def _script_table() -> np.ndarray:
 _TABLE = _script_table()
 
 
-def script_counts(batch: PairBatch, part: Part) -> Ints:
-    """Return how many letters of each script a part has, roughly: (pairs, scripts)."""
+_IS_OTHER = (_TABLE > 0) | (np.arange(256) == 0xE0)
+
+
+def _with_other_scripts(batch: PairBatch) -> Ints:
+    """Return the places of the pairs whose answers hold a letter that is not Latin: few in most sets."""
+    found = np.zeros(len(batch), dtype=bool)
+    for part in PARTS[1:]:
+        data, ends = bytes_of(batch.texts(part))
+        found[np.searchsorted(ends, np.flatnonzero(_IS_OTHER[data]), side="right") - 1] = True
+    return np.flatnonzero(found).astype(np.int64)
+
+
+def script_counts(batch: PairBatch, part: Part, places: Ints) -> Ints:
+    """Return roughly how many letters of each script a part of some pairs has: (places, scripts)."""
     data, ends = bytes_of(batch.texts(part))
-    counts = np.zeros((len(batch), len(_SCRIPTS)), dtype=np.int64)
-    if not len(data):
-        return counts
-    kinds = _TABLE[data]
-    thai = np.flatnonzero(data[:-1] == 0xE0)
-    thai = thai[data[thai + 1] >= 0xB8]
-    kinds[thai] = 6
-    latin = np.concatenate([[0], np.cumsum(kinds == 0, dtype=np.int64)])
-    counts[:, 0] = latin[ends[1:]] - latin[ends[:-1]]
-    places = np.flatnonzero(kinds > 0)
-    rows = np.searchsorted(ends, places, side="right") - 1
-    np.add.at(counts, (rows, kinds[places]), 1)
+    counts = np.zeros((len(places), len(_SCRIPTS)), dtype=np.int64)
+    for row, place in enumerate(places):
+        text = data[ends[place] : ends[place + 1]]
+        kinds = _TABLE[text]
+        indic = np.flatnonzero(text[:-1] == 0xE0)
+        kinds[indic[text[indic + 1] >= 0xB8]] = 6
+        counts[row] = np.bincount(kinds[kinds >= 0], minlength=len(_SCRIPTS))
     counts[:, 7:] *= 2  # a sign of these stands for more than a letter
     return counts
 
 
 def script_mismatch(batch: PairBatch) -> Bools:
     """Tell where the two answers have enough letters and are mostly in different scripts."""
-    chosen, rejected = script_counts(batch, "chosen"), script_counts(batch, "rejected")
+    places = _with_other_scripts(batch)
+    chosen, rejected = (script_counts(batch, part, places) for part in PARTS[1:])
     enough = (chosen.sum(axis=1) >= _LEAST_LETTERS) & (rejected.sum(axis=1) >= _LEAST_LETTERS)
-    return np.asarray(enough & (chosen.argmax(axis=1) != rejected.argmax(axis=1)), dtype=bool)
+    apart = enough & (chosen.argmax(axis=1) != rejected.argmax(axis=1))
+    return _mask(batch, places[apart])
 
 
 def mixed_scripts(batch: PairBatch) -> Bools:
     """Tell where an answer has at least a fifth of its letters in each of two scripts."""
-    mixed = np.zeros(len(batch), dtype=bool)
+    places = _with_other_scripts(batch)
+    mixed = np.zeros(len(places), dtype=bool)
     for part in PARTS[1:]:
-        counts = np.sort(script_counts(batch, part), axis=1)
+        counts = np.sort(script_counts(batch, part, places), axis=1)
         total = counts.sum(axis=1)
         mixed |= (total >= 2 * _LEAST_LETTERS) & (counts[:, -2] >= 0.2 * total)
-    return mixed
+    return _mask(batch, places[mixed])
+
+
+def _mask(batch: PairBatch, places: Ints) -> Bools:
+    found = np.zeros(len(batch), dtype=bool)
+    found[places] = True
+    return found
 
 
 CHECKS = (

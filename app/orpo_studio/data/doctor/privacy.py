@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from orpo_studio.data.doctor.check import Kind, RowCheck
 from orpo_studio.data.doctor.columns import PARTS, Bools, PairBatch, as_mask
+from orpo_studio.data.doctor.sketch import bytes_of
 
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}\b")
 _HARMLESS_DOMAIN = re.compile(
@@ -19,6 +21,9 @@ _PHONE = re.compile(
 )
 _INVENTED_PHONE = re.compile(r"\b555[ .-]?01\d\d\b|\b555[ .-]\d{4}\b|123[ .-]?456[ .-]?7890")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+_IBAN_START = re.compile(r"[A-Z]{2}\d{2}")
+_CLUSTER = re.compile(r"\d(?:[ .()-]{0,2}\d){7,}")
+"""Eight digits and more; only there the patterns of numbers, which are slow, are looked for."""
 _CARD = re.compile(
     r"(?<![\d.,=+*/-])(?:(?:4\d{3}|5[1-5]\d{2}|6011|65\d{2})([ -]?)\d{4}\1\d{4}\1\d{4}"
     r"|3[47]\d{2}([ -]?)\d{6}\2\d{5})(?![\d.,]?\d)"
@@ -29,8 +34,12 @@ _KEY_PATTERN = (
     r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
 )
 _KEY = re.compile(_KEY_PATTERN)
-_MANY_DIGITS = r"\d(?:[ .()-]{0,2}\d){8}"
-_IBAN_START = r"\b[A-Z]{2}\d{2} ?[A-Z0-9]{4}"
+_REACH = 24
+"""Bytes in which eight digits of a number stand, with what is written between them."""
+_IS_DIGIT = np.zeros(256, dtype=bool)
+_IS_DIGIT[ord("0") : ord("9") + 1] = True
+_IS_CAPITAL = np.zeros(256, dtype=bool)
+_IS_CAPITAL[ord("A") : ord("Z") + 1] = True
 
 PERSONAL_DATA = Kind(
     code="personal-data",
@@ -78,14 +87,20 @@ def personal(text: str) -> Iterator[tuple[int, int, str]]:
         for match in _EMAIL.finditer(text):
             if not _HARMLESS_DOMAIN.search(match[0]):
                 yield match.start(), match.end(), "e-mail"
-    for match in _IBAN.finditer(text):
-        if is_iban(match[0]):
-            yield match.start(), match.end(), "account"
-    for match in _CARD.finditer(text):
+    for start in _IBAN_START.finditer(text):
+        if (account := _IBAN.match(text, start.start())) and is_iban(account[0]):
+            yield account.start(), account.end(), "account"
+    for cluster in _CLUSTER.finditer(text):
+        yield from _numbers(text, max(0, cluster.start() - 5), cluster.end() + 2)
+
+
+def _numbers(text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+    """Yield card and telephone numbers of a stretch of text."""
+    for match in _CARD.finditer(text, start, end):
         digits = re.sub(r"\D", "", match[0])
         if len(set(digits)) > 3 and luhn(digits):
             yield match.start(), match.end(), "card"
-    for match in _PHONE.finditer(text):
+    for match in _PHONE.finditer(text, start, end):
         sums = text[max(0, match.start() - 8) : match.start()].rstrip()[-1:].isdigit()
         if not sums and not _INVENTED_PHONE.search(match[0]):
             yield match.start(), match.end(), "phone"
@@ -111,11 +126,21 @@ def has_personal_data(batch: PairBatch) -> Bools:
     """Tell where a part holds personal data."""
     found = np.zeros(len(batch), dtype=bool)
     for part in PARTS:
-        texts = batch.texts(part)
-        maybe = as_mask(pc.match_substring(texts, "@")) | as_mask(pc.match_substring_regex(texts, _MANY_DIGITS))
-        maybe |= as_mask(pc.match_substring_regex(texts, _IBAN_START))
-        for place in np.flatnonzero(maybe & ~found):
+        for place in np.flatnonzero(_worth_a_look(batch.texts(part)) & ~found):
             found[place] = next(personal(batch.text(part, int(place))), None) is not None
+    return found
+
+
+def _worth_a_look(texts: pa.StringArray) -> Bools:
+    """Tell which texts hold an @, eight digits close together, or the beginning of an account number."""
+    data, ends = bytes_of(texts)
+    digit, capital = _IS_DIGIT[data], _IS_CAPITAL[data]
+    digits = np.flatnonzero(digit)
+    close = digits[:-7][digits[7:] - digits[:-7] <= _REACH]
+    account = np.flatnonzero(capital[:-3] & capital[1:-2] & digit[2:-1] & digit[3:])
+    hits = np.concatenate([np.flatnonzero(data == ord("@")), close, account])
+    found = np.zeros(len(texts), dtype=bool)
+    found[np.searchsorted(ends, hits, side="right") - 1] = True
     return found
 
 
