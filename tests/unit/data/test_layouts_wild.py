@@ -542,3 +542,16 @@ def test_that_columns_of_text_which_are_not_used_are_named() -> None:
     assert found.evidence.endswith(" Not used: context, notes 0, notes 1, notes 2 and 6 more.")
     by_hand = Mapping(columns="prompt=prompt, input=context, chosen=chosen, rejected=rejected")
     assert "Not used" not in recognize([row], by_hand).evidence
+
+
+def test_that_alpaca_input_follows_the_instruction_in_comparisons_and_lists() -> None:
+    compared = {"instruction": "Add.", "input": "1 + 1", "output_1": "3", "output_2": "2", "preference": 2}
+    assert read(compared, "two answers and a winner").convert(compared, 1) == [pair("Add.\n\n1 + 1", "2", "3")]
+    listed = {"instruction": "Add.", "input": "1 + 1", "output": ["2", "3"]}
+    found = read(listed, "ranked list")
+    assert "output holds the answers, the best first" in found.evidence
+    assert found.convert(listed, 1) == [pair("Add.\n\n1 + 1", "2", "3")]
+    labelled = {"instruction": "Add.", "input": "1 + 1", "output": "2", "label": True}
+    single = read(labelled, "labelled singles").single
+    assert single is not None
+    assert single(labelled, 1).prompt == [user("Add.\n\n1 + 1")]

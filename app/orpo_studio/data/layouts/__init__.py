@@ -7,7 +7,6 @@ cells to its pairs.
 
 from collections.abc import Sequence
 
-from orpo_studio.data.layouts.answers import CONVERSATIONS, PAIRS
 from orpo_studio.data.layouts.by_hand import BY_HAND, found_by_hand
 from orpo_studio.data.layouts.compared import COMPARISONS, SHP
 from orpo_studio.data.layouts.layout import (
@@ -19,6 +18,7 @@ from orpo_studio.data.layouts.layout import (
     Recognition,
     and_,
 )
+from orpo_studio.data.layouts.pairs import CONVERSATIONS, PAIRS
 from orpo_studio.data.layouts.ranked import BEST_OF, RANKED, SCORED
 from orpo_studio.data.layouts.sample import Row, Sample
 from orpo_studio.data.layouts.singles import SINGLES
@@ -61,7 +61,8 @@ def _unknown(sample: Sample) -> DataProblem:
         "The columns of a preference pair are not in this file.",
         detail=f"Found: {_listed(sample.columns) or 'none'}. Missing: {_missing(sample)}.",
         hint="A row needs a prompt, a chosen and a rejected answer; or chosen and rejected as whole conversations; or "
-        "conversations with chosen and rejected. Say by hand which column is which, or choose another file.",
+        "a prompt and answers with ranks, scores, a winner, or labels. Say by hand which column is which, or choose "
+        "another file.",
     )
 
 

@@ -11,7 +11,7 @@ from orpo_studio.data.layouts.answers import asked_in, prompt_of
 from orpo_studio.data.layouts.cells import Asked, check_gap, number, require
 from orpo_studio.data.layouts.compared import names_a_pair
 from orpo_studio.data.layouts.layout import SYSTEM_COLUMNS, Found, Layout, first_pairs
-from orpo_studio.data.layouts.sample import Row, Sample, at, unfolded
+from orpo_studio.data.layouts.sample import NEARLY_ALL, Row, Sample, at, share_of, unfolded
 from orpo_studio.data.mapping import Mapping as ByHand
 from orpo_studio.data.mapping import Ranking
 from orpo_studio.data.messages import ROLES, assemble
@@ -26,7 +26,8 @@ _TEXTS = (
 )  # fmt: skip
 _RANKS = ("rank", "ranks", "ranking", "rankings")
 _SCORES = (
-    "overall_score", "score", "scores", "rating", "ratings", "reward", "rewards", "annotations", "fine-grained_score",
+    "overall_score", "score", "pm_score", "scores", "rating", "ratings", "reward", "rewards", "annotations",
+    "fine-grained_score",
 )  # fmt: skip
 _RULES: Mapping[Ranking, str] = {
     "best_worst": "each row makes one pair, of the best and the worst",
@@ -141,7 +142,20 @@ def ranked_lists(
 
 
 def _ranked(sample: Sample, mapping: ByHand) -> Found | None:
-    return _list_of_answers(sample, mapping, _RANKS, is_rank=True)
+    return _list_of_answers(sample, mapping, _RANKS, is_rank=True) or _two_outputs(sample, mapping)
+
+
+def _two_outputs(sample: Sample, mapping: ByHand) -> Found | None:
+    """Find the good and the bad answer in a list (LLaMA-Factory's older sets)."""
+    instruction, output = sample.find("instruction"), sample.find("output")
+    if instruction is None or output is None or share_of(sample.cells(output), _is_two_texts) < NEARLY_ALL:
+        return None
+    return ranked_lists(sample, mapping, asked_in(sample, instruction), output, None, is_rank=False)
+
+
+def _is_two_texts(cell: object) -> bool:
+    entries = unfolded(cell)
+    return isinstance(entries, list) and len(entries) == 2 and all(isinstance(entry, str) for entry in entries)
 
 
 def _scored(sample: Sample, mapping: ByHand) -> Found | None:
