@@ -111,22 +111,24 @@ def _rows_of(source_rows: frozenset[int], pages: "PairPages") -> list[int]:
 
 def _tell(data: "PreparedData", found: MarginsFinished, checked: frozenset[int], output: Output) -> None:
     from orpo_studio.data.margins_estimate import judge_margins
-    from orpo_studio.data.margins_file import read_margins
+    from orpo_studio.data.margins_file import read_margins_file
 
-    margins = read_margins(Path(found.file))
+    known = read_margins_file(Path(found.file))
+    margins = known.in_order()
+    asked, unknown = len(known.rows), sum(logps is None for logps in known.rows.values())
     with data.pages() as pages:
         verdict = judge_margins(margins, checked=_rows_of(checked, pages) if checked else ())
         ranked = sorted((margin, row) for row, margin in enumerate(margins) if margin is not None)[:_LOWEST]
         lowest = [(pages.page(row, 1)[0].source_row, row, margin) for margin, row in ranked]
-    output.say(f"Asked about {count(found.asked)} of {count(found.total)} pairs, drawn by chance.")
-    if found.unknown:
-        output.say(f"Of {count(found.unknown)} nothing is known: their prompt leaves no room for an answer.")
+    output.say(f"{count(asked)} of {count(known.total)} pairs were asked about, drawn by chance.")
+    if unknown:
+        output.say(f"Of {count(unknown)} nothing is known: their prompt leaves no room for an answer.")
     for sentence in verdict.in_words() if verdict is not None else ():
         output.say(sentence)
     output.say("The lowest margins, to read first:")
     for source_row, _row, margin in lowest:
         output.say(f"  row {source_row}: log-odds {margin:+.3f}".replace("-0", "−0"))
-    result: dict[str, Any] = {"file": found.file, "asked": found.asked, "unknown": found.unknown, "total": found.total}
+    result: dict[str, Any] = {"file": found.file, "asked": asked, "unknown": unknown, "total": known.total}
     if verdict is not None:
         result |= asdict(verdict)
     result["lowest"] = [{"source_row": source, "row": row, "margin": margin} for source, row, margin in lowest]

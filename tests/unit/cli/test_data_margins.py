@@ -1,17 +1,15 @@
 """``orpo-studio data margins`` with a trainer that follows a script."""
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from helpers.fake_trainer import DIES_AT_IMPORT, put_in_front
+from helpers.fake_trainer import DIES_AT_IMPORT
+from helpers.terminal import Said, Say
 from orpo_studio import paths
-from orpo_studio.cli import data_margins
-from orpo_studio.cli.output import Output
-from orpo_studio.cli.words import CommandError
-from orpo_studio.data.margins_file import SAMPLE
+from orpo_studio.cli.arguments import parse
+from orpo_studio.data.margins_file import SAMPLE, read_margins
 
 ANSWERS = """
 import json
@@ -27,7 +25,7 @@ end()
 STOPS = """
 end("stopped")
 """
-Ask = Callable[..., int]
+Ask = Callable[..., Said]
 
 
 @pytest.fixture
@@ -39,59 +37,51 @@ def pairs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ask(pairs: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+def ask(say: Say, trainer: Callable[..., None], pairs: Path, model: Path) -> Ask:
     """Return a function that asks the model about the pairs, with a script as its trainer."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "120")
 
-    def run(script: str, *words: object, bare: bool = False) -> int:
-        put_in_front(monkeypatch, tmp_path / "fake", script, bare=bare)
-        parser = argparse.ArgumentParser()
-        data_margins.add_arguments(parser)
-        arguments = parser.parse_args([str(pairs), "--model", str(model), *map(str, words)])
-        return data_margins.run(arguments, Output(as_json=False))
+    def run(script: str, *words: object, bare: bool = False) -> Said:
+        trainer(script, bare=bare)
+        return say("data", "margins", pairs, "--model", model, *words)
 
     return run
 
 
-def test_that_what_the_model_says_is_told_with_how_far_it_can_be_trusted(
-    ask: Ask, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert ask(ANSWERS) == 0
-    said = capsys.readouterr().out
-    assert "Asked about 60 of 60 pairs" in said
-    assert "Of 1 nothing is known" in said
-    assert "the chosen answer likelier in 75 %" in said
-    assert "cannot be told from this alone" in said
-    assert said.count("log-odds") == 10
+def test_that_what_the_model_says_is_told_with_how_far_it_can_be_trusted(ask: Ask) -> None:
+    said = ask(ANSWERS)
+    assert said.code == 0
+    assert "60 of 60 pairs were asked about" in said.out
+    assert "Of 1 nothing is known" in said.out
+    assert "the chosen answer likelier in 75 %" in said.out
+    assert "cannot be told from this alone" in said.out
+    assert said.out.count("log-odds") == 10
     assert list((paths.cache_folder() / "margins" / "runs").glob("*")) == []
 
 
-def test_that_checked_pairs_make_an_estimate(ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_that_a_program_gets_the_figures_and_the_file(ask: Ask) -> None:
+    said = ask(ANSWERS, "--json", "--sample", 0)
+    assert said.result["agreement"]["value"] == pytest.approx(0.75, abs=0.01)
+    assert (said.result["asked"], said.result["unknown"], said.result["flipped"]) == (60, 1, None)
+    assert read_margins(Path(said.result["file"])).count(None) == 1
+    assert said.result["lowest"][0]["margin"] == min(row["margin"] for row in said.result["lowest"])
+
+
+def test_that_checked_pairs_make_an_estimate(ask: Ask, tmp_path: Path) -> None:
     numbers = tmp_path / "checked.txt"
     numbers.write_text("\n".join(str(n) for n in range(1, 60)))
-    assert ask(ANSWERS, "--checked", numbers) == 0
-    assert "checked by hand" in capsys.readouterr().out
+    assert "checked by hand" in ask(ANSWERS, "--checked", numbers).out
     numbers.write_text("the first ten")
-    with pytest.raises(CommandError) as raised:
-        ask(ANSWERS, "--checked", numbers)
-    assert raised.value.words.code == "not-row-numbers"
-    assert raised.value.words.hint
+    said = ask(ANSWERS, "--checked", numbers, "--json")
+    assert said.error["code"] == "not-row-numbers"
+    assert said.error["hint"]
 
 
 def test_that_a_stop_and_a_failure_are_told_and_leave_no_folder(ask: Ask) -> None:
-    with pytest.raises(CommandError) as raised:
-        ask(STOPS)
-    assert raised.value.words.code == "interrupted"
-    with pytest.raises(CommandError) as raised:
-        ask(DIES_AT_IMPORT, bare=True)
-    assert raised.value.words.code == "training-packages"
+    assert ask(STOPS, "--json").error["code"] == "interrupted"
+    assert ask(DIES_AT_IMPORT, "--json", bare=True).error["code"] == "training-packages"
     assert list((paths.cache_folder() / "margins" / "runs").glob("*")) == []
 
 
-def test_that_terminal_and_trainer_ask_about_as_many() -> None:
-    parser = argparse.ArgumentParser()
-    data_margins.add_arguments(parser)
-    assert parser.parse_args(["pairs", "--model", "demo"]).sample == SAMPLE
-    with pytest.raises(SystemExit):
-        parser.parse_args(["pairs", "--model", "demo", "--sample", "-1"])
+def test_that_terminal_and_trainer_ask_about_as_many(ask: Ask) -> None:
+    assert parse(["data", "margins", "pairs", "--model", "demo"]).sample == SAMPLE
+    assert ask(ANSWERS, "--sample", -1, "--json").code == 2
