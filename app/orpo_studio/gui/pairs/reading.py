@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 Kind = Literal["special", "differs", "cut"]
 _MOST_MARKS = 20_000
+_MOST_COUNTED = 200_000
+"""Characters of a pair whose tokens are counted; of a longer one they are estimated from its beginning."""
+_SAMPLED = 50_000
+_LONG_TOKEN = 24
+"""So many characters a token are looked at to find where the maximum length cuts; few texts have longer tokens."""
 _LEAST_COMMON = 0.2
 """Answers with fewer words in common are simply two answers: marking nearly all of both would tell nothing."""
 
@@ -66,6 +71,8 @@ class Part:
     text: str
     marks: tuple[Mark, ...] = ()
     tokens: int | None = None
+    estimated: bool = False
+    """Whether the tokens are only estimated, since the text is very long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,23 +124,37 @@ def _measure(
     counter = reading.counter
     if counter is None:
         raise ValueError("no tokenizer to count with")
-    tokens = count_tokens(rendered, counter, bos_id=reading.bos_id, eos_id=reading.eos_id)
     whole = (len(rendered.prompt_text), len(rendered.chosen_text), len(rendered.rejected_text))
+    if sum(whole) <= _MOST_COUNTED:
+        tokens = count_tokens(rendered, counter, bos_id=reading.bos_id, eos_id=reading.eos_id)
+    else:
+        tokens = _estimate(rendered, counter)
     if tokens.fits(max_length):
         return tokens, whole, ""
     prompt = rendered.prompt_text
+    looked_at = _LONG_TOKEN * max_length
     own_bos = reading.bos_id is not None and counter.encode(prompt[:200])[:1] != [reading.bos_id]
     most = max_length - own_bos
     room = room_for_answer(tokens.prompt, max_length)
     if room == 0:
         note = f"The prompt alone fills the maximum length of {max_length:,} tokens: this pair is set aside."
-        return tokens, (counter.characters(prompt, most), 0, 0), note
+        return tokens, (counter.characters(prompt[:looked_at], most), 0, 0), note
     answers = [
-        min(len(answer), max(0, counter.characters(prompt + answer, most) - len(prompt)))
+        min(len(answer), max(0, counter.characters((prompt + answer)[:looked_at], most) - len(prompt)))
         for answer in (rendered.chosen_text, rendered.rejected_text)
     ]
     note = f"Answers are cut after {room:,} tokens, at the maximum length of {max_length:,}."
     return tokens, (len(prompt), answers[0], answers[1]), note
+
+
+def _estimate(rendered: "RenderedPair", counter: "TokenCounter") -> "PairTokens":
+    from orpo_studio.data.rendering import PairTokens
+
+    prompt, chosen, rejected = (
+        round(counter.count(text[:_SAMPLED]) * max(1.0, len(text) / _SAMPLED))
+        for text in (rendered.prompt_text, rendered.chosen_text, rendered.rejected_text)
+    )
+    return PairTokens(prompt, chosen, rejected)
 
 
 def _sheet(
@@ -149,12 +170,13 @@ def _sheet(
     different = differences(texts[1], texts[2])
     spans = ((), different.first, different.second) if different.common >= _LEAST_COMMON else ((), (), ())
     counts = (None, None, None) if tokens is None else (tokens.prompt, tokens.chosen, tokens.rejected)
+    estimated = sum(len(text) for text in texts) > _MOST_COUNTED
     parts = []
     for place, text in enumerate(texts):
         marks = [*_specials_in(text, specials), *(Mark(start, end, "differs") for start, end in spans[place])]
         if kept is not None and kept[place] < len(text):
             marks.append(Mark(kept[place], len(text), "cut"))
-        parts.append(Part(text, tuple(marks), counts[place]))
+        parts.append(Part(text, tuple(marks), counts[place], estimated))
     prompt, chosen, rejected = parts
     return Sheet(prompt, chosen, rejected, note)
 

@@ -1,8 +1,10 @@
 """One pair as the model will see it: the chat template rendered, prompt, chosen and rejected told apart."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from orpo_studio.gui.background import Task, on_main_thread, run_in_background
@@ -14,8 +16,9 @@ from orpo_studio.gui.widgets.basic import label
 if TYPE_CHECKING:
     from orpo_studio.data.pages import Pages
 
-AT_ONCE = 24_000
-"""A pair with no more bytes of text is laid out at once, which takes less than a frame; a longer one in a thread."""
+AT_ONCE = 4_000
+"""A pair with no more bytes of text is shown at once, which takes less than a frame of the screen. A longer one is laid
+out in a thread, and its texts are shown one after the other."""
 _NOTHING = Sheet(Part(""), Part(""), Part(""))
 
 
@@ -30,6 +33,9 @@ class PairView(QWidget):
         self._reading: Reading | None = None
         self._max_length = 0
         self._task: Task | None = None
+        self._waiting: list[Callable[[], None]] = []
+        self._next = QTimer(self, singleShot=True, interval=0)
+        self._next.timeout.connect(self._fill_next)
         self._prompt = TextPane("Prompt", "heading")
         self._chosen = TextPane("Chosen", "chosen", "✓")
         self._rejected = TextPane("Rejected", "rejected", "✕")
@@ -53,7 +59,7 @@ class PairView(QWidget):
     @property
     def is_settled(self) -> bool:
         """Whether the pair is shown with all that is known of it."""
-        return self._task is None
+        return self._task is None and not self._waiting
 
     def read_as(self, reading: Reading | None, max_length: int) -> None:
         """Show pairs as another model reads them, or cut at another length."""
@@ -105,11 +111,22 @@ class PairView(QWidget):
         self.failed.emit(error)
 
     def _fill(self, sheet: Sheet, *, counting: bool = False) -> None:
-        self._prompt.show_part(sheet.prompt, counting=counting)
-        self._chosen.show_part(sheet.chosen, counting=counting)
-        self._rejected.show_part(sheet.rejected, counting=counting)
+        parts = (sheet.prompt, sheet.chosen, sheet.rejected)
+        panes = (self._prompt, self._chosen, self._rejected)
         self.note.setText(sheet.note)
         self.note.setVisible(bool(sheet.note))
+        self._waiting = [
+            partial(pane.show_part, part, counting=counting) for pane, part in zip(panes, parts, strict=True)
+        ]
+        at_once = sum(len(part.text) for part in parts) <= AT_ONCE
+        while at_once and self._waiting:
+            self._waiting.pop(0)()
+        self._next.start()
+
+    def _fill_next(self) -> None:
+        if self._waiting:
+            self._waiting.pop(0)()
+            self._next.start()
 
     def _paint_again(self) -> None:
         for pane in (self._prompt, self._chosen, self._rejected):
