@@ -152,7 +152,9 @@ def damaged_bytes(draw: st.DrawFn, content: bytes) -> bytes:
     for _ in range(draw(st.integers(0, 4))):
         place = draw(st.integers(0, max(0, len(content))))
         length = draw(st.one_of(st.integers(1, 8), st.integers(1, max(1, len(content)))))
-        damage = draw(st.sampled_from(["cut", "flip", "set", "insert", "remove", "repeat", "splice", "encode", "zero"]))
+        damage = draw(
+            st.sampled_from(["cut", "flip", "set", "extreme", "insert", "remove", "repeat", "splice", "encode", "zero"])
+        )
         before, part, after = content[:place], content[place : place + length], content[place + length :]
         if damage == "cut":
             content = before
@@ -160,6 +162,11 @@ def damaged_bytes(draw: st.DrawFn, content: bytes) -> bytes:
             content = before + bytes(byte ^ (1 << (place % 8)) for byte in part[:4]) + part[4:] + after
         elif damage == "set":
             content = before + draw(st.binary(min_size=1, max_size=8)) + content[place + 8 :]
+        elif damage == "extreme":  # lengths, counts and places, many of which stand near the end
+            width = draw(st.sampled_from([1, 2, 4, 8]))
+            place = place if draw(st.booleans()) else max(0, len(content) - place % 400)
+            number = draw(st.sampled_from([b"\x00", b"\x01", b"\x7f", b"\x80", b"\xff"])) * width
+            content = content[:place] + number + content[place + width :]
         elif damage == "insert":
             content = before + draw(st.sampled_from(JUNK)) + content[place:]
         elif damage == "remove":

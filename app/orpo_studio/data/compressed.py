@@ -100,7 +100,7 @@ def members_of(path: Path) -> list[tuple[int, str]]:
                 hint="Unpack it, and put the rows into fewer files.",
             )
         _check_bound(sum(entry.file_size for entry in entries), path.stat().st_size, path.name)
-        return [(place, _shown(entry.filename)) for place, entry in enumerate(entries) if not entry.is_dir()]
+        return [(place, _shown(entry.filename)) for place, entry in enumerate(entries) if entry.filename[-1:] != "/"]
 
 
 def _shown(name: str) -> str:
