@@ -4,9 +4,10 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
@@ -224,6 +225,18 @@ def test_that_a_remedy_is_taken_once_and_taken_back(
     assert not panel.in_force.take_back
 
 
+def test_that_a_remedy_in_force_is_not_offered_again(
+    qtbot: QtBot, bench: Workbench, panel: DoctorPanel, tmp_path: Path
+) -> None:
+    bench.draft.set("data.remedies", ("drop-exact-duplicates",))
+    examined(qtbot, bench, panel, tmp_path)
+    card = card_of(panel, "exact-duplicates")
+
+    assert card.is_open
+    assert card.remedy is None
+    assert card.show_rows is not None
+
+
 def test_that_serious_findings_and_noise_are_told_before_the_start(
     qtbot: QtBot, bench: Workbench, doctor: Doctor, panel: DoctorPanel, tmp_path: Path
 ) -> None:
@@ -274,6 +287,32 @@ def test_that_histograms_are_read_by_keyboard_and_in_words(
     assert card.reading.text().startswith("80–120 tokens")
     card.plot.point_at(-1)
     assert card.reading.text().startswith("Half lie below")
+
+
+def test_that_the_maximum_length_is_dragged_in_the_chart(
+    qtbot: QtBot, bench: Workbench, panel: DoctorPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyqtgraph as pg
+
+    monkeypatch.setitem(pg.CONFIG_OPTIONS, "mouseRateLimit", -1)  # or moves that follow at once are left out
+    examined(qtbot, bench, panel, tmp_path)
+    qtbot.waitUntil(lambda: len(panel.histograms.cards) == 3, timeout=WAIT_MS)
+    plot = panel.histograms.cards[0].plot
+    pixel = [place(plot, x) for x in (1024, 900, 800)]
+    qtbot.mousePress(plot.viewport(), Qt.MouseButton.LeftButton, pos=pixel[0])
+    for point in pixel[1:]:
+        qtbot.mouseMove(plot.viewport(), point)
+    qtbot.mouseRelease(plot.viewport(), Qt.MouseButton.LeftButton, pos=pixel[-1])
+
+    qtbot.waitUntil(lambda: bench.draft.values.get("recipe", {}).get("max_length") is not None, timeout=WAIT_MS)
+    assert bench.draft.values["recipe"]["max_length"] == pytest.approx(800, abs=20)
+
+
+def place(plot: Any, x: float) -> QPoint:
+    """Return where a value of the x axis stands, half way up."""
+    view = plot.ci.getItem(0, 1)
+    low, high = view.viewRange()[1]
+    return plot.mapFromScene(view.mapViewToScene(QPointF(x, (low + high) / 2)))
 
 
 def test_that_the_base_model_can_be_asked_once_one_is_chosen_and_its_answer_makes_the_report_anew(

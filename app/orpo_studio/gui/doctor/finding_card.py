@@ -17,22 +17,27 @@ if TYPE_CHECKING:
 
 MOST_EXAMPLES = 3
 _LONGEST_EXAMPLE = 160
+TREATED = "Its remedy is in force. What is still found is what it leaves: look at these pairs by hand."
 
 
 class FindingCard(QFrame):
-    """Its head is always there; the rest is shown when the head is pressed."""
+    """Its head is always there; the rest is shown when the head is pressed.
+
+    No remedy is offered where nothing can be edited, or where it is in force already.
+    """
 
     rows_wanted = Signal(object)
     """The finding whose pairs are to be shown."""
     remedy_wanted = Signal(str)
     """Name of the remedy to take."""
 
-    def __init__(self, finding: "Finding", *, editable: bool) -> None:
+    def __init__(self, finding: "Finding", *, editable: bool, is_treated: bool = False) -> None:
         super().__init__()
         self.setProperty("kind", "card")
         self.finding = finding
         self._is_open = False
         self._editable = editable
+        self._is_treated = is_treated
         self.details: QWidget | None = None
         sign, word, kind = SIGNS[finding.severity]
         self.severity = label(f"{sign} {word}", kind)
@@ -102,8 +107,8 @@ class FindingCard(QFrame):
                 "Show pairs", lambda: self.rows_wanted.emit(finding), name=f"Show pairs: {finding.title}"
             )
             buttons.addWidget(self.show_rows)
-        remedy = finding.remedy
-        if remedy is not None and self._editable:
+        remedy = finding.remedy if self._editable and not self._is_treated else None
+        if remedy is not None:
             self.remedy = ElidedButton(remedy.title, lambda: self.remedy_wanted.emit(remedy.name))
             self.remedy.setToolTip(tooltip(f"{remedy.title}\n{remedy.words}"))
             self.remedy.setAccessibleDescription(remedy.words)
@@ -111,8 +116,7 @@ class FindingCard(QFrame):
         buttons.addStretch(1)
         if buttons.count() > 1:
             column.addLayout(buttons)
-        if remedy is not None and self._editable:
-            note = label(remedy.words, "muted", wrap=True, selectable=True)
-            note.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-            column.addWidget(note)
+        note = TREATED if self._is_treated else remedy.words if remedy is not None else ""
+        if note:
+            column.addWidget(label(note, "muted", wrap=True, selectable=True))
         return box

@@ -1,6 +1,6 @@
 """All findings, the worst first; the checks that found nothing wrong are behind a fold."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -37,8 +37,14 @@ class Findings(QWidget):
         self._heading = label("", "heading")
         self._column.addWidget(self._heading)
 
-    def show_report(self, report: "Report", *, editable: bool) -> None:
-        """Show the findings of a report; without buttons that change something where it is not editable."""
+    def show_report(self, report: "Report", *, editable: bool, in_force: Collection[str] = ()) -> None:
+        """Show the findings of a report.
+
+        Args:
+            report: what was found.
+            editable: whether remedies can be taken.
+            in_force: names of the remedies that the data went through already.
+        """
         was_open = frozenset(card.finding.code for card in self.cards if card.is_open) if self.cards else None
         self._clear()
         order = ("serious", "warning", "note")
@@ -48,7 +54,8 @@ class Findings(QWidget):
         pressing = [finding.code for finding in wrong if finding.severity != "note"][:OPEN_AT_FIRST]
         opened = frozenset(pressing) if was_open is None else was_open
         calls: list[Callable[[], None]] = [
-            partial(self._add, finding, editable=editable, is_open=finding.code in opened) for finding in wrong
+            partial(self._add, finding, editable=editable, in_force=in_force, is_open=finding.code in opened)
+            for finding in wrong
         ]
         if good:
             calls.append(partial(self._add_good, good))
@@ -59,8 +66,9 @@ class Findings(QWidget):
         """Whether all cards are there."""
         return self._making.is_done
 
-    def _add(self, finding: "Finding", *, editable: bool, is_open: bool) -> None:
-        card = FindingCard(finding, editable=editable)
+    def _add(self, finding: "Finding", *, editable: bool, in_force: Collection[str], is_open: bool) -> None:
+        is_treated = finding.remedy is not None and finding.remedy.name in in_force
+        card = FindingCard(finding, editable=editable, is_treated=is_treated)
         card.rows_wanted.connect(self.rows_wanted)
         card.remedy_wanted.connect(self.remedy_wanted)
         self._column.addWidget(card)

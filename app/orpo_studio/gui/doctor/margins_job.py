@@ -1,4 +1,4 @@
-"""Asking the base model about the chosen pairs: found in the cache, or started, followed and stopped. No widget."""
+"""Asking the base model about the chosen pairs: started, followed and stopped. No widget."""
 
 import subprocess
 from pathlib import Path
@@ -67,28 +67,6 @@ class MarginsJob(QObject):
         if any(summary.state in _LIVE for summary in bench.runs.summaries):
             return "A run is under way and needs the machine. The base model can be asked once it has ended."
         return ""
-
-    def look_up(self) -> None:
-        """Look in the background for an earlier answer about these pairs by this model; `finished` tells of one."""
-        spec, card, prepared = self._spec(), self._bench.model.card, self._bench.data.prepared
-        if spec is None or card is None or prepared is None:
-            return
-
-        def work(_task: object) -> Path:
-            from orpo_studio import paths
-            from orpo_studio.data.margins_file import margins_path
-
-            recipe = spec.recipe
-            return margins_path(
-                paths.cache_folder(), prepared, card, max_length=recipe.max_length, quantization=recipe.quantization
-            )
-
-        def found(path: Path) -> None:
-            if path.is_file() and not self.is_running and self._bench.data.prepared == prepared:
-                self.finished.emit(path)
-
-        # Whatever keeps the files from being read is told where they are chosen.
-        run_in_background(self, work, found, lambda _error: None)
 
     def start(self, sample: int = _SAMPLE) -> None:
         """Ask about a random sample of the chosen pairs, or all with 0. Folder and process are made by a thread."""

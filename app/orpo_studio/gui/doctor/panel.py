@@ -38,7 +38,7 @@ class DoctorPanel(QWidget):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._bench, self._examination = bench, bench.doctor
-        self._shown: tuple[Report, bool] | None = None
+        self._shown: tuple[Report, bool, tuple[str, ...]] | None = None
         self.bar = ExaminationBar(bench.doctor, self)
         self.in_force = RemediesInForce(self)
         self.cleanliness = CleanlinessCard(bench)
@@ -97,11 +97,12 @@ class DoctorPanel(QWidget):
         if report is None:
             self._shown = None
             return
-        if self._shown is not None and self._shown[0] is report and self._shown[1] == editable:
+        state = (report, editable, self._in_force())
+        if state == self._shown:
             return
-        self._shown = (report, editable)
+        self._shown = state
         self.cleanliness.show_report(report)
-        self.findings.show_report(report, editable=editable)
+        self.findings.show_report(report, editable=editable, in_force=self._in_force())
         self.histograms.show_histograms(report.histograms, movable=editable)
         counted = "the chosen model's tokens" if report.counted == "tokens" else "an estimate of four bytes a token"
         self.based_on.setText(
@@ -110,25 +111,28 @@ class DoctorPanel(QWidget):
         )
 
     def _show_in_force(self) -> None:
-        option = find_option(REMEDIES)
-        names = self._bench.value(option)
-        names = tuple(names) if isinstance(names, (tuple, list)) else ()
+        names = self._in_force()
         prepared = self._bench.data.prepared
         aside = sum(n for reason, n in prepared.summary.set_aside.items() if reason == "remedy") if prepared else 0
         self.in_force.show_remedies(
             [(name, remedy_words(name)) for name in names], aside, editable=not self._bench.read_only
         )
 
+    def _in_force(self) -> tuple[str, ...]:
+        """Return the names of the remedies of the subject; none while what was typed cannot be read."""
+        names = self._bench.value(find_option(REMEDIES))
+        return tuple(names) if isinstance(names, (tuple, list)) else ()
+
     # --- doing
 
     def _take_remedy(self, name: str) -> None:
-        names = tuple(self._bench.draft.value(find_option(REMEDIES)))
+        names = self._in_force()
         if name not in names and not self._bench.read_only:
             self._bench.draft.set(REMEDIES, (*names, name), apart=True)
 
     def _take_back(self, name: str) -> None:
-        names = tuple(self._bench.draft.value(find_option(REMEDIES)))
-        self._bench.draft.set(REMEDIES, tuple(other for other in names if other != name), apart=True)
+        left = tuple(other for other in self._in_force() if other != name)
+        self._bench.draft.set(REMEDIES, left, apart=True)
 
     def _set_max_length(self, length: float) -> None:
         self._bench.draft.set(MAX_LENGTH, max(1, round(length)))
