@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from orpo_studio.gui.doctor.bins import in_percent, in_words, middle, reading
 from orpo_studio.gui.doctor.one_by_one import OneByOne
 from orpo_studio.gui.notice import Notice, notice_of
-from orpo_studio.gui.pages.train.warmup import Warmup
 from orpo_studio.gui.theme import em, theme
 from orpo_studio.gui.widgets.basic import label, set_kind
 from orpo_studio.words import count
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from orpo_studio.data.doctor.report import Histogram
     from orpo_studio.gui.charts.histogram import Bars
     from orpo_studio.gui.charts.style import Dash, Hue
+    from orpo_studio.gui.pages.train.warmup import Warmup
 
 _LOOKS: "dict[str, tuple[Hue, Dash, str]]" = {
     "chosen": ("chosen", "solid", "━"),
@@ -114,6 +114,8 @@ class Histograms(QWidget):
         if self._is_warm:
             self._show()
         elif self._warmup is None:
+            from orpo_studio.gui.pages.train.warmup import Warmup  # with it comes all of the Train page
+
             self._warmup = Warmup(self, self._on_warm, lambda error: self.failed.emit(notice_of(error)))
             self._warmup.start()
 
