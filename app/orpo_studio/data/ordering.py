@@ -12,12 +12,12 @@ Length = Literal["prompt", "chosen", "rejected", "total", "difference"]
 
 
 def sizes_of(pages: Pages) -> np.ndarray:
-    """Return the bytes of text of all pairs: (pairs, 3) int64 for prompt, chosen and rejected."""
+    """Return the bytes of text of all pairs: (pairs, 3) int32 for prompt, chosen and rejected."""
     if isinstance(pages, PairPages):
         return text_bytes(str(pages.path))
     pairs = [pages.pair(position) for position in pages.span()]
     rows = [[sum(len(turn["content"].encode()) for turn in getattr(pair, part)) for part in PARTS] for pair in pairs]
-    return np.array(rows, np.int64).reshape(-1, len(PARTS))
+    return np.array(rows, np.int32).reshape(-1, len(PARTS))
 
 
 def lengths(sizes: np.ndarray, by: Length) -> np.ndarray:

@@ -46,7 +46,24 @@ def peek(portion: Portion, mapping: Mapping = _NOTHING_BY_HAND, *, count: int = 
     Raises:
         DataProblem: the source as a whole cannot be used.
     """
-    rows = list(islice(read_rows(portion.source, None, portion.split), count))
+    return read_as(portion, first_rows(portion, count), mapping)
+
+
+def first_rows(portion: Portion, count: int = SAMPLE) -> list[NumberedRow]:
+    """Return the first rows of a source as they are.
+
+    Raises:
+        DataProblem: the source cannot be read.
+    """
+    return list(islice(read_rows(portion.source, None, portion.split), count))
+
+
+def read_as(portion: Portion, rows: list[NumberedRow], mapping: Mapping) -> Peek:
+    """Return what the first rows of a source are under a mapping by hand.
+
+    Raises:
+        DataProblem: no layout fits, or the mapping cannot be used.
+    """
     recognition = recognize_sample(portion.source, rows, mapping)
     pairs: list[Pair] = []
     aside: list[SetAside] = []

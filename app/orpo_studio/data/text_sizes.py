@@ -8,7 +8,10 @@ from orpo_studio.data.turns import Turns
 
 
 def text_bytes(file: str, rows: int | None = None) -> np.ndarray:
-    """Return the bytes of text of the first rows of a file of pairs, or of all: (rows, 3), in the order of `PARTS`."""
+    """Return the bytes of text of the first rows of a file of pairs, or of all: (rows, 3) int32, in the order of `PARTS`.
+
+    One record batch holds less than 2 GiB of text, and so does a row.
+    """
     import pyarrow as pa
 
     parts = [np.zeros((0, len(PARTS)), np.int32)]
@@ -21,7 +24,7 @@ def text_bytes(file: str, rows: int | None = None) -> np.ndarray:
             batch = reader.get_batch(place)
             found += batch.num_rows
             parts.append(np.stack([Turns(batch.column(part)).lengths() for part in PARTS], axis=1))
-    return np.concatenate(parts)[:rows].astype(np.int64)
+    return np.concatenate(parts)[:rows]
 
 
 def training_bytes(data: PreparedData) -> np.ndarray:

@@ -21,6 +21,7 @@ from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
 from orpo_studio.gui.widgets.combo import ComboBox
 from orpo_studio.gui.workbench import Workbench
+from orpo_studio.in_words import SpokenError
 
 if TYPE_CHECKING:
     from orpo_studio.config import RunSpec
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from orpo_studio.models.card import ModelCard
 
 SOURCE, HELD_OUT, HELD_OUT_FILE = "data.source", "data.held_out", "data.held_out_file"
-FILES = "Preference data (*.json *.jsonl *.parquet *.csv *.tsv);;All files (*)"
+_MENDED_BY_HAND = frozenset({"missing-columns", "mapping", "too-few-rows"})
+"""Problems of data that saying which column is which can mend."""
+FILES = "Preference data (*.json *.jsonl *.parquet *.arrow *.csv *.tsv *.gz *.zst *.bz2 *.xz *.zip);;All files (*)"
 
 
 class DataPage(Page):
@@ -125,6 +128,8 @@ class DataPage(Page):
         row.setSpacing(em(1))
         row.addWidget(self.counts)
         row.addWidget(self.evidence, 1)
+        self.columns = button("Columns…", self.edit_columns, "link", hint="Say which column is which")
+        row.addWidget(self.columns)
         row.addWidget(self.shown)
         self.body.addLayout(row)
         self.progress = QProgressBar()
@@ -139,6 +144,7 @@ class DataPage(Page):
         self.model, self.table, self.pair_view = self.browser.model, self.browser.table, self.browser.view
         self.aside = SetAsideTable()
         self.empty = EmptyData(self.bench)
+        self.empty.columns_wanted.connect(self.edit_columns)
         self.stack = QStackedWidget()
         self.doctor = DoctorPanel(self.bench)
         self.doctor.rows_wanted.connect(self._show_finding)
@@ -179,6 +185,7 @@ class DataPage(Page):
         self.progress.setVisible(data.is_busy)
         self.progress.setValue(0)
         self.counts.setVisible(data.prepared is not None)
+        self.columns.setVisible(data.prepared is not None and self._can_map())
         self.shown.setVisible(data.prepared is not None)
         if data.prepared is not None and data.prepared is self._prepared:
             return
@@ -190,7 +197,8 @@ class DataPage(Page):
             return
         self.evidence.setText("Reading…" if data.is_busy else "")
         problem = notice_of(data.problem) if data.problem is not None else None
-        self.empty.show_problem(problem, busy=data.is_busy)
+        by_hand = isinstance(data.problem, SpokenError) and data.problem.code in _MENDED_BY_HAND
+        self.empty.show_problem(problem, busy=data.is_busy, by_hand=by_hand)
         self._take_pages(None)
         self.stack.setCurrentWidget(self.empty)
         spec = self._spec()
@@ -217,6 +225,7 @@ class DataPage(Page):
             return
         self.counts.setText(f"The first {seen.rows:,} rows; the rest is being read")
         self.counts.setVisible(True)
+        self.columns.setVisible(self._can_map())
         self._take_pages(ListPages(seen.pairs))
         self.stack.setCurrentWidget(self.browser)
 
@@ -256,6 +265,30 @@ class DataPage(Page):
             self.shown.setCurrentIndex(self.shown.findData("train"))
         self.stack.setCurrentWidget(self.browser)
         self.browser.show_only(np.array(sorted(finding.rows), np.int64), finding.title)
+
+    def edit_columns(self) -> None:
+        """Open the editor of columns; what it says is set in the draft when it is applied."""
+        from orpo_studio.data.plan import plan_of
+        from orpo_studio.gui.pairs.columns import ColumnsEditor
+
+        spec = self.bench.draft.checked.parsed
+        if spec is None or not self._can_map():
+            return
+        try:
+            plan = plan_of(spec.data, spec.recipe.max_length)
+        except SpokenError as problem:
+            self.bench.tell(problem)
+            return
+        editor = ColumnsEditor(self, plan.portions[0], plan.mapping)
+        editor.applied.connect(self._set_options)
+        editor.open()
+
+    def _set_options(self, values: dict[str, object]) -> None:
+        for name, value in values.items():
+            self.bench.draft.set(name, value)
+
+    def _can_map(self) -> bool:
+        return not self.bench.read_only and self.bench.value(find_option(SOURCE)) not in {"", DEMO}
 
     def _spec(self) -> "RunSpec | None":
         return self.bench.run_spec or self.bench.draft.checked.parsed

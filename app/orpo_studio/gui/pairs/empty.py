@@ -1,6 +1,6 @@
 """The Data page without data: what belongs there, or why the chosen file cannot be used."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from orpo_studio.gui.notice import Notice
@@ -12,12 +12,16 @@ from orpo_studio.gui.workbench import Workbench
 class EmptyData(QWidget):
     """Says what to do next."""
 
+    columns_wanted = Signal()
+    """The person wants to say which column is which."""
+
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._bench = bench
         self.title = label("", "heading", wrap=True, selectable=True)
         self.detail = label("", wrap=True, selectable=True)
         self.hint = label("", "muted", wrap=True, selectable=True)
+        self.columns = button("Columns by hand…", self.columns_wanted.emit)
         self.demo = button("Try the demo", bench.use_demo)
         layout = QVBoxLayout(self)
         layout.setSpacing(em(0.5))
@@ -26,12 +30,20 @@ class EmptyData(QWidget):
             widget.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             layout.addWidget(widget)
         layout.addSpacing(em(0.5))
+        layout.addWidget(self.columns, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(self.demo, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(2)
         self.show_problem(None, busy=False)
 
-    def show_problem(self, problem: Notice | None, *, busy: bool) -> None:
-        """Show a problem, or the empty state, or nothing while a file is being read."""
+    def show_problem(self, problem: Notice | None, *, busy: bool, by_hand: bool = False) -> None:
+        """Show a problem, or the empty state, or nothing while a file is being read.
+
+        Args:
+            problem: what is wrong, if anything is.
+            busy: whether a file is being read.
+            by_hand: whether saying which column is which can help.
+        """
+        self.columns.setVisible(by_hand and not busy and not self._bench.read_only)
         if busy:
             problem = Notice("info", "Reading the pairs…", "They are converted once, and then open at once.")
         elif problem is None:
