@@ -45,7 +45,8 @@ def words(texts: pa.StringArray) -> np.ndarray:
 
 def _add_signed(counts: np.ndarray, rows: Ints, hashes: np.ndarray) -> None:
     """Add one for each different word of a text, with the sign that its hash says."""
-    packed = (rows.astype(np.uint64) * np.uint64(2 * WORDS)) + (hashes >> np.uint64(40)) % np.uint64(2 * WORDS)
-    once = np.unique(packed).astype(np.int64)
-    signs = np.where(once & 1, 1.0, -1.0)
-    counts += np.bincount(once >> 1, weights=signs, minlength=counts.size).reshape(counts.shape).astype(np.float32)
+    there = np.zeros((len(counts), WORDS, 2), dtype=bool)
+    columns = ((hashes >> np.uint64(40)) % np.uint64(2 * WORDS)).astype(np.int64)
+    there.reshape(len(counts), 2 * WORDS)[rows, columns] = True
+    counts += there[:, :, 0]
+    counts -= there[:, :, 1]

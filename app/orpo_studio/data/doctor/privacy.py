@@ -11,6 +11,7 @@ from orpo_studio.data.doctor.check import Kind, RowCheck
 from orpo_studio.data.doctor.columns import PARTS, Bools, PairBatch, as_mask
 from orpo_studio.data.doctor.sketch import bytes_of
 
+_AT = re.compile("@")
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,12}\b")
 _HARMLESS_DOMAIN = re.compile(
     r"@(?:[a-z0-9-]+\.)*(?:example|test|domain|email|company|yourcompany|yourdomain|mail)\.[a-z]+$", re.IGNORECASE
@@ -83,9 +84,10 @@ def is_iban(text: str) -> bool:
 
 def personal(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield where personal data stands in a text, and what it is."""
-    if "@" in text:
-        for match in _EMAIL.finditer(text):
-            if not _HARMLESS_DOMAIN.search(match[0]):
+    for at in _AT.finditer(text):
+        # Looked for around each @ alone: over a whole text the pattern would try every word.
+        for match in _EMAIL.finditer(text, max(0, at.start() - 65), at.start() + 100):
+            if match.start() < at.start() < match.end() and not _HARMLESS_DOMAIN.search(match[0]):
                 yield match.start(), match.end(), "e-mail"
     for start in _IBAN_START.finditer(text):
         if (account := _IBAN.match(text, start.start())) and is_iban(account[0]):
