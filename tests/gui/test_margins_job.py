@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from helpers.fake_trainer import DIES_AT_IMPORT, put_in_front
 from helpers.scripted_run import ScriptedRun
 from orpo_studio import paths
-from orpo_studio.data.margins_file import SAMPLE, AnswerLogps, Margins, margins_path, read_margins, write_margins
+from orpo_studio.data.margins_file import SAMPLE
 from orpo_studio.gui.background import wait_for_background
 from orpo_studio.gui.doctor import margins_job
 from orpo_studio.gui.doctor.margins_job import MarginsJob
@@ -132,19 +132,6 @@ def test_that_a_run_has_the_machine_for_itself(job, bench, trainer, qtbot):
     job.start()
     assert not job.is_running
     going.close()
-
-
-def test_that_an_earlier_answer_is_found_again(job, bench, qtbot):
-    recipe = bench.draft.checked.spec.recipe
-    place = {"max_length": recipe.max_length, "quantization": recipe.quantization}
-    path = margins_path(paths.cache_folder(), bench.data.prepared, bench.model.card, **place)
-    write_margins(path, Margins(10, "tiny", {3: AnswerLogps(-1.0, -2.0), 4: None}))
-    with qtbot.waitSignal(job.finished, timeout=30_000) as told:
-        job.look_up()
-    assert told.args == [path]
-    margins = read_margins(path)
-    assert margins[3] > 0
-    assert margins.count(None) == 9
 
 
 def test_that_window_and_trainer_ask_about_as_many():

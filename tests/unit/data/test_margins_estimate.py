@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orpo_studio.data.margins_estimate import Agreement, expected_agreement, flipped_share, judge_margins
@@ -17,6 +17,7 @@ def margins(pairs: int, *, clean: float, flipped: float, seed: int = 0) -> list[
     return list((sizes * signs).tolist())
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 500), st.integers(0, 2**32 - 1))
 def test_that_swapping_pairs_moves_the_share_as_the_identity_says(
     clean: float, flipped: float, pairs: int, seed: int
