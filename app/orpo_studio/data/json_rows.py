@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import BinaryIO, TextIO, cast
 
+from orpo_studio.data.json_columns import rows_of_columns
 from orpo_studio.data.json_stream import LARGEST_VALUE, Decoder, FieldTwice, JsonStream, Twice
 from orpo_studio.data.messages import looks_like_message
 from orpo_studio.data.rows import EXCERPT, NumberedRow, Unreadable
@@ -153,7 +154,7 @@ def _begins_split(field: str, first: object) -> bool:
 def document_rows(text: TextIO, name: str, split: str = "") -> Iterator[NumberedRow]:
     """Yield the rows of a JSON document: an array of rows, or an object whose fields are arrays of rows (splits).
 
-    Objects one after the other, without an array around them, are rows too.
+    Objects one after the other, without an array around them, are rows too. One object alone may hold columns.
 
     Args:
         text: the document.
@@ -171,7 +172,9 @@ def document_rows(text: TextIO, name: str, split: str = "") -> Iterator[Numbered
         elif character == "{" and split:
             rows = _rows_of_split(stream, split)
         else:
-            rows = iter((stream.value(),))
+            value = stream.value()
+            columns = None if number or stream.peek() else rows_of_columns(value)
+            rows = iter((value,) if columns is None else columns)
         for value in rows:
             number += 1
             yield number, _row(value)

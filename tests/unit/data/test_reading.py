@@ -96,6 +96,18 @@ def test_that_a_field_that_stands_twice_is_lost_in_no_silence(tmp_path: Path) ->
         assert third["prompt"] == "a"
 
 
+def test_that_columns_in_place_of_rows_are_turned(tmp_path: Path) -> None:
+    lists = {name: [row[name] for row in ROWS] for name in ROWS[0]}
+    keyed = {name: {str(place): cell for place, cell in enumerate(column)} for name, column in lists.items()}
+    assert rows_of(write_json(tmp_path / "lists.json", lists)) == ROWS
+    assert rows_of(write_json(tmp_path / "keyed.json", keyed)) == ROWS
+    uneven = {**lists, "prompt": ["a"]}
+    assert rows_of(write_json(tmp_path / "uneven.json", uneven)) == [uneven]
+    turns = [turn("user", "a"), turn("assistant", "b")]
+    row = {"chosen": turns, "rejected": turns}
+    assert rows_of(write_json(tmp_path / "row.json", row)) == [row]
+
+
 def test_that_huge_numbers_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"a": ' + "9" * 100_000 + ', "b": 1e999999, "c": -Infinity}\n')
