@@ -14,6 +14,7 @@ from orpo_studio.data.problem import DataProblem
 
 _EXAMPLE = 120
 _DEEPEST = 2
+_LOOK = 20_000
 _MOST_FIELDS = 40
 _SPEAKER = re.compile(r"\s*([^\W\d_][\w .#-]{0,30}?)[ \t]*:")
 _TURN = re.compile(r"\n[ \t]*\n[ \t]*([^\W\d_][\w .#-]{0,30}?)[ \t]*:")
@@ -117,7 +118,7 @@ def roles_found(sample: Sequence[Row]) -> dict[str, str]:
 
 
 def _speakers(cells: Sequence[object]) -> Iterator[str]:
-    texts = [cell for cell in cells if isinstance(cell, str)]
+    texts = [cell[:_LOOK] for cell in cells if isinstance(cell, str)]
     begun = [found for text in texts if (found := _SPEAKER.match(text))]
     if len(texts) == len(cells) and len(begun) >= 0.9 * len(texts) and any(_TURN.search(text) for text in texts):
         seen = Counter(name for text in texts for name in {found[1] for found in _TURN.finditer(text)})

@@ -18,6 +18,8 @@ _FAMILIES: tuple[dict[str, str], ...] = (
 """The names of the speakers that are found together; "Hum" is a slip of the pen in hh-rlhf."""
 _ENOUGH = 0.9
 """Which share of the texts must be transcripts; some rows are damaged in every large set."""
+_LOOK = 100_000
+"""How much of the beginning and of the end of a long text is looked at, in characters, to tell what it is."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +38,26 @@ class Speakers:
     @cached_property
     def _label(self) -> re.Pattern[str]:
         names = "|".join(re.escape(name) for name in sorted(self.roles, key=len, reverse=True))
+        return re.compile(rf"({names})[ \t]*:", re.IGNORECASE if self.by_hand else 0)
+
+    @cached_property
+    def _next_label(self) -> re.Pattern[str]:
         gap = r"\n[ \t]*" if self.by_hand else r"\n[ \t]*\n"
-        return re.compile(rf"(?:\A\s*|{gap})({names})[ \t]*:", re.IGNORECASE if self.by_hand else 0)
+        return re.compile(gap + self._label.pattern, self._label.flags)
 
     def _role(self, label: re.Match[str]) -> str:
         return self.roles[label[1].lower() if self.by_hand else label[1]]
 
     def begins(self, text: str) -> bool:
         """Tell whether a text begins with a speaker's name."""
-        return self._label.match(text) is not None
+        return self._label.match(text, _first_letter(text)) is not None
 
     def answers(self, text: str) -> bool:
         """Tell whether a text begins with a speaker's name and somebody answers in it."""
-        return self.begins(text) and any(self._role(label) == "assistant" for label in self._label.finditer(text))
+        if not self.begins(text):
+            return False
+        looked_at = text if len(text) <= 2 * _LOOK else text[:_LOOK] + text[-_LOOK:]
+        return any(self._role(label) == "assistant" for label in self._next_label.finditer(looked_at))
 
     def turns(self, text: str, field: str) -> list[Message]:
         """Return the turns of a transcript, without blanks around them.
@@ -56,9 +65,10 @@ class Speakers:
         Raises:
             RowProblem: something stands before the first turn.
         """
-        found = list(self._label.finditer(text))
-        if not found or found[0].start():
+        first = self._label.match(text, _first_letter(text))
+        if first is None:
             raise RowProblem(Reason.ROLES, f"{field} does not begin with the name of a speaker.")
+        found = [first, *self._next_label.finditer(text, first.end())]
         ends = [*(label.start() for label in found[1:]), len(text)]
         return [
             {"role": self._role(label), "content": text[label.end() : end].strip()}
@@ -75,6 +85,10 @@ class Speakers:
         if turns[-1] == {"role": "assistant", "content": ""}:
             del turns[-1]
         return turns
+
+
+def _first_letter(text: str) -> int:
+    return len(text) - len(text.lstrip())
 
 
 def speakers_of(texts: Sequence[str], *, answered: bool, named: Mapping[str, str] | None = None) -> Speakers | None:

@@ -99,6 +99,7 @@ class Sample:
             if share_of((row.get(column) for row in rows), _holds_messages) >= NEARLY_ALL
         )
         self.rows = [{**row, **self._unfolded_cells(row)} for row in rows] if self._of_messages else list(rows)
+        self._speakers: dict[tuple[str, bool], Speakers | None] = {}
         self._by_name: dict[str, str] = {}
         for column in self.columns:
             self._by_name.setdefault(normalized(column), column)
@@ -136,9 +137,14 @@ class Sample:
 
     def speakers(self, path: str | None, *, answered: bool) -> Speakers | None:
         """Return the speakers of a column of transcripts, or None where it holds none."""
-        cells = self.cells(path) if path else []
-        texts = [cell for cell in cells if isinstance(cell, str)]
-        return speakers_of(texts, answered=answered, named=self.named) if len(texts) == len(cells) else None
+        if path is None:
+            return None
+        if (path, answered) not in self._speakers:
+            cells = self.cells(path)
+            texts = [cell for cell in cells if isinstance(cell, str)]
+            found = speakers_of(texts, answered=answered, named=self.named) if len(texts) == len(cells) else None
+            self._speakers[path, answered] = found
+        return self._speakers[path, answered]
 
 
 def share_of(cells: Iterable[object], fits: Callable[[object], bool]) -> float:

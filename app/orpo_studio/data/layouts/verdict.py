@@ -15,6 +15,7 @@ Counting = Literal["from 0", "from 1", "1 or 0", "signed"]
 _FIRST = {"a", "first", "left"}
 _SECOND = {"b", "second", "right"}
 _TIES = {"tie", "draw", "equal", "both", "neither", "none", "same", "bothbad", "tied", "c"}
+_LONGEST_WORD = 200
 _TIE_WORDS = 4
 """In a longer text such a word may stand for anything."""
 _NOUNS = {
@@ -90,7 +91,7 @@ class Winner:
             cells = [at(row, column) for column in columns or ()]
             if cells.count(value) == 1:
                 return cells.index(value)
-        return _spoken(value, self.answers)
+        return _spoken(value, self.answers) if len(value) <= _LONGEST_WORD else None
 
     def words(self) -> str:
         """Return how it is said who won."""
