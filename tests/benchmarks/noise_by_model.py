@@ -13,13 +13,15 @@ margin, so nothing is measured again: for each share of flips, 200 random sets o
 - *area*: how well low margins pick out flipped pairs (area under the ROC curve, 0.5 is chance), and the share of
   flipped ones among the tenth with the lowest margins.
 
-The last line is JSON.
+With --doctor N the data doctor examines N flipped copies of each share, without the margins and with them, and a second
+table says which share of noise it reads off. The last line is JSON.
 """
 
 import argparse
 import json
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,9 +31,11 @@ import numpy as np
 
 from orpo_studio import paths
 from orpo_studio.config import RunSpec
-from orpo_studio.data.conversion import prepare
+from orpo_studio.data.conversion import convert, prepare
+from orpo_studio.data.doctor.examination import examine
 from orpo_studio.data.margins_estimate import Agreement, expected_agreement, flipped_share, judge_margins
 from orpo_studio.data.margins_file import read_margins
+from orpo_studio.data.pair import Pair
 from orpo_studio.events import EventLog, Problem, read_events
 from orpo_studio.events.types import MarginsFinished, Stage
 from orpo_studio.runs import Job
@@ -46,8 +50,8 @@ DRAWS = 200
 CHECKED = 50
 
 
-def measure(model: Path, data: Path, sample: int, max_length: int) -> tuple[list[float], list[int], float | None]:
-    """Return the measured pairs' margins and differences of length, and pairs a second where any were measured now."""
+def measure(model: Path, data: Path, sample: int, max_length: int) -> tuple[list[float], list[Pair], float | None]:
+    """Return margins and pairs that are measured, and pairs a second where any were measured now."""
     prepared = prepare(data, held_out=0.1, seed=0, cache=paths.cache_folder() / "data")
     values = {"max_length": max_length, "micro_batch": 1}
     spec = RunSpec.model_validate({"model": {"path": str(model)}, "data": {"source": str(data)}, "recipe": values})
@@ -69,14 +73,10 @@ def measure(model: Path, data: Path, sample: int, max_length: int) -> tuple[list
     remove_margins_folder(folder, None)
     with prepared.pages() as pages:
         pairs = pages.page(0, len(pages))
-    margins = read_margins(Path(found.file))
-    longer = [
-        _characters(pair.chosen) - _characters(pair.rejected)
-        for margin, pair in zip(margins, pairs, strict=True)
-        if margin is not None
+    known = [
+        (margin, pair) for margin, pair in zip(read_margins(Path(found.file)), pairs, strict=True) if margin is not None
     ]
-    known = [margin for margin in margins if margin is not None]
-    return known, longer, asked[-1] / seconds if asked else None
+    return [margin for margin, _ in known], [pair for _, pair in known], asked[-1] / seconds if asked else None
 
 
 def plant(margins: np.ndarray, share: float) -> dict[str, float]:
@@ -119,6 +119,30 @@ def plant(margins: np.ndarray, share: float) -> dict[str, float]:
     }
 
 
+def diagnose(pairs: list[Pair], margins: np.ndarray, share: float, times: int, max_length: int) -> dict[str, float]:
+    """Flip a share of the pairs at random, a few times, and return the doctor's noise without margins and with them."""
+    draw = np.random.default_rng(5)
+    seen: dict[str, list[float]] = {"without": [], "width_without": [], "with": [], "width_with": []}
+    for _ in range(times):
+        flips = set(draw.permutation(len(pairs))[: round(share * len(pairs))].tolist())
+        with tempfile.TemporaryDirectory() as scratch:
+            source = Path(scratch) / "pairs.jsonl"
+            source.write_text("".join(_line(pair, flip=row in flips) for row, pair in enumerate(pairs)), "utf-8")
+            data = convert(source, Path(scratch) / "pairs", held_out=0, seed=0)
+            assert data.summary.kept == len(pairs)
+            planted = [-margin if row in flips else margin for row, margin in enumerate(margins.tolist())]
+            for name, given in (("without", None), ("with", planted)):
+                found = examine(data, max_length=max_length, model_margins=given).cleanliness
+                seen[name].append(found.noise)
+                seen[f"width_{name}"].append(found.high - found.low)
+    return {"flipped": share, **{name: statistics.fmean(values) for name, values in seen.items()}}
+
+
+def _line(pair: Pair, *, flip: bool) -> str:
+    chosen, rejected = (pair.rejected, pair.chosen) if flip else (pair.chosen, pair.rejected)
+    return json.dumps({"prompt": pair.prompt, "chosen": chosen, "rejected": rejected}) + "\n"
+
+
 def _area(margins: np.ndarray, flips: np.ndarray) -> float:
     """Return the chance that a flipped pair's margin is below another pair's."""
     if not flips.any() or flips.all():
@@ -152,19 +176,29 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--pairs", type=int, default=300)
     parser.add_argument("--max-length", type=int, default=1024)
+    parser.add_argument("--doctor", type=int, default=0, metavar="N")
     options = parser.parse_args()
     prepare_environment()
-    found, longer, pace = measure(options.model, Path(options.data), options.pairs, options.max_length)
+    found, pairs, pace = measure(options.model, Path(options.data), options.pairs, options.max_length)
     margins = np.array(found)
     clean = Agreement.of(found).share()
-    by_length = Agreement.of([float(difference) for difference in longer]).share()
+    by_length = Agreement.of([_characters(pair.chosen) - _characters(pair.rejected) for pair in pairs]).share()
     print(f"{len(found)} pairs, {pace:.2f} pairs/s" if pace else f"{len(found)} pairs, known from before")
     print(f"The model finds the chosen answer likelier in {clean.in_words()}; it is longer in {by_length.in_words()}.")
     quartiles = np.quantile(margins, (0.05, 0.25, 0.5, 0.75, 0.95)).round(3).tolist()
     print(f"Log-odds difference, 5, 25, 50, 75 and 95 %: {quartiles}")
     rows = [plant(margins, share) for share in FLIPPED]
     show(rows)
-    print(json.dumps({"pairs": len(found), "agreement": clean.value, "quantiles": quartiles, "rows": rows}))
+    told = [diagnose(pairs, margins, share, options.doctor, options.max_length) for share in FLIPPED if options.doctor]
+    if told:
+        print("flipped  the doctor without margins (width)   with them (width)")
+    for row in told:
+        print(
+            f"{row['flipped']:6.1%}   {row['without']:6.1%} ({row['width_without']:.1%})"
+            f"                      {row['with']:6.1%} ({row['width_with']:.1%})"
+        )
+    result = {"pairs": len(found), "agreement": clean.value, "quantiles": quartiles, "rows": rows, "doctor": told}
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

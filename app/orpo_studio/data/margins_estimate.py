@@ -32,6 +32,8 @@ _Z_BOUND = 2.241403
 """One-sided 5 % shared by the four bounds (1.25 % each), of which the lowest is taken."""
 _FEWEST = 30
 """Pairs that a bound, or a comparison with checked pairs, needs."""
+_WIDE, _OPEN = 0.2, 0.35
+"""Widths of the flipped share's interval, which has at most 0.5, from which it is called wide, and no value is named."""
 _DRAWS = 20_000
 _SEED = 7
 
@@ -102,7 +104,12 @@ class MarginsVerdict:
                 f"At most {percent(self.at_most)} of the pairs are flipped, if flips strike sure and unsure pairs "
                 f"alike: no more disagree among the {count(self.bound_pairs)} that the model is surest of."
             )
-        if self.flipped is not None:
+        if self.flipped is not None and self.flipped.high - self.flipped.low > _OPEN:
+            said.append(
+                f"The {count(self.checked)} pairs checked by hand do not settle it: from {percent(self.flipped.low)} to "
+                f"{percent(self.flipped.high)} of the pairs may be flipped."
+            )
+        elif self.flipped is not None:
             said.append(
                 f"Judged by the {count(self.checked)} pairs checked by hand, {self.flipped.in_words()} of the pairs "
                 "are flipped."
@@ -117,7 +124,7 @@ class MarginsVerdict:
                 "compare versions of the same data under the same model, and the lowest margins to choose which "
                 "pairs to read first."
             )
-        if self.flipped.high - self.flipped.low > 0.2:
+        if self.flipped.high - self.flipped.low > _WIDE:
             return (
                 "The interval is wide, since the model is hardly better than chance or few pairs were checked. "
                 "Check more pairs, or ask a model that was tuned to follow instructions."
