@@ -25,8 +25,9 @@ ROLES = {
 
 _ASKING = ("user", "tool")
 _TEMPLATE_TOKEN = re.compile(r"<\|[^|<>]*\|>|</?s>|\[/?INST\]|<</?SYS>>")
-_SPEAKER_NAME = 24
-"""What a transcript writes around each turn is not longer, in characters; more than that is text of its own."""
+_SPEAKER = re.compile(rf"\b({'|'.join(ROLES)})\b", re.IGNORECASE)
+_SPEAKER_NAME = 10
+"""The name of a speaker that is not known is not longer, in letters; more than that is text of its own."""
 
 
 def looks_like_message(value: object) -> bool:
@@ -234,7 +235,8 @@ def _check_repeats(prompt: str, common: list[Message]) -> None:
             break
         rest = rest.replace(content, "", 1)
     else:
-        if len(rest.strip()) <= _SPEAKER_NAME * (len(common) + 1):
+        letters = sum(map(str.isalpha, _SPEAKER.sub("", rest)))
+        if letters <= _SPEAKER_NAME * (len(common) + 1):
             return
     raise RowProblem(Reason.PROMPT_MISMATCH, "The prompt is not what the two conversations begin with.")
 

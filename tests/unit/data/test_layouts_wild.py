@@ -555,3 +555,17 @@ def test_that_alpaca_input_follows_the_instruction_in_comparisons_and_lists() ->
     single = read(labelled, "labelled singles").single
     assert single is not None
     assert single(labelled, 1).prompt == [user("Add.\n\n1 + 1")]
+
+
+def test_that_a_second_layout_which_makes_other_pairs_is_told() -> None:
+    row = {
+        "prompt": "Hi",
+        "answers": [{"answer": "a", "rank": 1}, {"answer": "b", "rank": 2}],
+        "answer_a": "c",
+        "answer_b": "d",
+        "winner": "answer_b",
+    }
+    found = recognize([row])
+    assert (found.layout, found.alternatives) == ("ranked list", ("two answers and a winner",))
+    same = {**row, "answer_a": "b", "answer_b": "a"}
+    assert recognize([same]).alternatives == ()

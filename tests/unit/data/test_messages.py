@@ -1,0 +1,109 @@
+"""Cells put together to a pair: the prompt once, every turn kept, and no guess where they contradict each other."""
+
+import pytest
+
+from orpo_studio.data.messages import assemble, assemble_single
+from orpo_studio.data.pair import Message, Pair
+from orpo_studio.data.problem import Reason, RowProblem
+
+
+def user(content: str) -> Message:
+    return {"role": "user", "content": content}
+
+
+def assistant(content: str) -> Message:
+    return {"role": "assistant", "content": content}
+
+
+SYSTEM: Message = {"role": "system", "content": "S"}
+START = [user("a"), assistant("b"), user("c")]
+YES, NO = [assistant("yes")], [assistant("no")]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "chosen", "rejected"),
+    [
+        (START, YES, NO),
+        (START, "yes", "no"),
+        (START, [*START, *YES], [*START, *NO]),
+        (START, [user("c"), *YES], [user("c"), *NO]),
+        ([user("a")], [*START, *YES], [*START, *NO]),
+        (None, [*START, *YES], [*START, *NO]),
+        (None, [*START, *YES], "no"),
+        (None, "yes", [*START, *NO]),
+        ("", [*START, *YES], [*START, *NO]),
+        ("c", [*START, *YES], [*START, *NO]),
+        ("a", [*START, *YES], [*START, *NO]),
+        ("Human: a\nAssistant: b\nHuman: c", [*START, *YES], [*START, *NO]),
+        ("<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\nc", [*START, *YES], [*START, *NO]),
+        (START, [user("a "), assistant("b"), user("c"), *YES], [*START, *NO]),
+    ],
+)
+def test_that_the_prompt_stands_once_and_whole(prompt: object, chosen: object, rejected: object) -> None:
+    made = assemble(prompt, chosen, rejected, row=1)
+    assert [(turn["role"], turn["content"].strip()) for turn in made.prompt] == [
+        (turn["role"], turn["content"]) for turn in START
+    ]
+    assert (made.chosen, made.rejected) == (YES, NO)
+
+
+def test_that_a_system_turn_survives_wherever_it_stands() -> None:
+    expected = Pair([SYSTEM, *START], YES, NO, 1)
+    answers = [*START, *YES], [*START, *NO]
+    assert assemble([SYSTEM, *START], *answers, row=1) == expected
+    assert assemble([SYSTEM], *answers, row=1) == expected
+    assert assemble([SYSTEM, user("a")], *answers, row=1) == expected
+    assert assemble(None, *answers, system="S", row=1) == expected
+    assert assemble(None, [SYSTEM, *answers[0]], [SYSTEM, *answers[1]], system="S", row=1) == expected
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "something else",
+        "Human: what came before, which the answers do not repeat\n\nAssistant: and this too\n\nHuman: a b c",
+        [user("x")],
+        [user("a"), assistant("other"), user("c")],
+    ],
+)
+def test_that_a_prompt_which_says_more_or_other_than_the_answers_is_not_dropped(prompt: object) -> None:
+    with pytest.raises(RowProblem) as caught:
+        assemble(prompt, [*START, *YES], [*START, *NO], row=1)
+    assert caught.value.reason is Reason.PROMPT_MISMATCH
+
+
+def test_that_a_conversation_may_begin_with_the_assistant() -> None:
+    greeted = [assistant("Hello"), user("a")]
+    assert assemble(None, [*greeted, *YES], [*greeted, *NO], row=1) == Pair(greeted, YES, NO, 1)
+
+
+def test_that_names_of_speakers_are_taken_from_the_roles_given() -> None:
+    turns = [{"role": "Kunde", "content": "a"}]
+    with pytest.raises(RowProblem) as caught:
+        assemble(turns, "yes", "no", row=1)
+    assert caught.value.reason is Reason.ROLES
+    assert assemble(turns, "yes", "no", row=1, roles={"kunde": "user"}) == Pair([user("a")], YES, NO, 1)
+
+
+def test_that_a_single_answer_is_the_last_one_of_its_conversation() -> None:
+    single = assemble_single(None, [SYSTEM, *START, *YES], good=True, row=7)
+    assert (single.prompt, single.answer, single.source_row) == ([SYSTEM, *START], YES, 7)
+    assert assemble_single(START, [*START, *YES], good=False, row=1).prompt == START
+    assert assemble_single("a", "yes", good=False, system="S", row=1).prompt == [SYSTEM, user("a")]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "reason"),
+    [
+        ("a", "", Reason.EMPTY_ANSWER),
+        ("a", None, Reason.MISSING_FIELD),
+        ("", "yes", Reason.EMPTY_PROMPT),
+        (None, START, Reason.ROLES),
+        (None, YES, Reason.EMPTY_PROMPT),
+        ([user("x")], [*START, *YES], Reason.PROMPT_MISMATCH),
+    ],
+)
+def test_that_a_single_answer_that_is_none_is_refused(prompt: object, answer: object, reason: Reason) -> None:
+    with pytest.raises(RowProblem) as caught:
+        assemble_single(prompt, answer, good=True, row=1)
+    assert caught.value.reason is reason
