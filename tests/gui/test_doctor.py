@@ -19,6 +19,7 @@ from orpo_studio.gui.doctor import examination
 from orpo_studio.gui.doctor.examination import Question
 from orpo_studio.gui.doctor.finding_card import FindingCard
 from orpo_studio.gui.doctor.panel import DoctorPanel
+from orpo_studio.gui.help import HelpWindow
 from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.workbench import Workbench
 
@@ -127,6 +128,30 @@ def test_that_an_examination_tells_how_far_it_is_and_can_be_cancelled(
     doctor.may_answer.set()
     panel.bar.examine.click()
     qtbot.waitUntil(lambda: bench.doctor.report is not None, timeout=WAIT_MS)
+
+
+def test_that_a_run_that_starts_has_the_machine_to_itself(
+    qtbot: QtBot, bench: Workbench, doctor: Doctor, panel: DoctorPanel, tmp_path: Path
+) -> None:
+    doctor.may_answer.clear()
+    choose(qtbot, bench, tmp_path)
+    qtbot.waitUntil(lambda: bench.doctor.is_running, timeout=WAIT_MS)
+
+    bench.run_started.emit()
+
+    assert not bench.doctor.is_running
+    assert panel.bar.examine.isVisibleTo(panel)
+
+
+def test_that_the_help_explains_the_findings(
+    qtbot: QtBot, bench: Workbench, panel: DoctorPanel, tmp_path: Path
+) -> None:
+    examined(qtbot, bench, panel, tmp_path)
+    panel.explain.click()
+
+    shown = panel.findChildren(HelpWindow)
+    assert "duplicates" in shown[0].text.toPlainText().lower()
+    shown[0].close()
 
 
 def test_that_a_failure_is_told_in_words_and_can_be_tried_again(

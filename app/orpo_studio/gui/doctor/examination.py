@@ -81,6 +81,7 @@ class Examination(QObject):
         for signal in (self._bench.subject_changed, self._bench.data.changed, self._bench.model.changed):
             signal.connect(self._look)
         self._bench.draft.changed.connect(self._settle.start)
+        self._bench.run_started.connect(self.cancel)  # the machine is the run's
         self._look()
 
     @property

@@ -24,8 +24,10 @@ from orpo_studio.words import count
 
 if TYPE_CHECKING:
     from orpo_studio.data.doctor.report import Report
+    from orpo_studio.gui.help import HelpWindow
 
 MAX_LENGTH = "recipe.max_length"
+HELP_TOPIC = "data-doctor"
 SAVED_AS = "Markdown (*.md);;JSON (*.json)"
 
 
@@ -38,6 +40,7 @@ class DoctorPanel(QWidget):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._bench, self._examination = bench, bench.doctor
+        self._help: HelpWindow | None = None
         self._shown: tuple[Report, bool, tuple[str, ...]] | None = None
         self.bar = ExaminationBar(bench.doctor, self)
         self.in_force = RemediesInForce(self)
@@ -46,6 +49,7 @@ class DoctorPanel(QWidget):
         self.histograms = Histograms()
         self.based_on = label("", "muted", wrap=True, selectable=True)
         self.copy = button("Copy report", self._copy, hint="As Markdown, to paste it where you like.")
+        self.explain = button("What the findings mean", self._explain, "link", hint="Opens the help.")
         self.save = button("Save report…", self._save, hint="As Markdown to read, or as JSON for programs.")
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -82,6 +86,7 @@ class DoctorPanel(QWidget):
         foot = QHBoxLayout()
         foot.setSpacing(em(0.75))
         foot.addWidget(self.based_on, 1)
+        foot.addWidget(self.explain)
         foot.addWidget(self.copy)
         foot.addWidget(self.save)
         column.addLayout(foot)
@@ -157,6 +162,15 @@ class DoctorPanel(QWidget):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda path: self.save_to(Path(path)))
         dialog.open()
+
+    def _explain(self) -> None:
+        from orpo_studio.gui.help import HelpWindow
+
+        if self._help is None:
+            self._help = HelpWindow(self.window())
+        self._help.show_topic(HELP_TOPIC)
+        self._help.show()
+        self._help.raise_()
 
     def save_to(self, path: Path) -> None:
         """Write the report: as JSON where the name ends so, else as Markdown."""
