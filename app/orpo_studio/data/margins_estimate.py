@@ -33,7 +33,7 @@ _Z_BOUND = 2.241403
 _FEWEST = 30
 """Pairs that a bound, or a comparison with checked pairs, needs."""
 _WIDE, _OPEN = 0.2, 0.35
-"""Widths of the flipped share's interval, which has at most 0.5, from which it is called wide, and no value is named."""
+"""Widths of the flipped share's interval (at most 0.5) from which it is called wide, and from which it has no value."""
 _DRAWS = 20_000
 _SEED = 7
 
@@ -106,7 +106,7 @@ class MarginsVerdict:
             )
         if self.flipped is not None and self.flipped.high - self.flipped.low > _OPEN:
             said.append(
-                f"The {count(self.checked)} pairs checked by hand do not settle it: from {percent(self.flipped.low)} to "
+                f"The {count(self.checked)} pairs checked by hand do not settle it: {self.flipped.low * 100:.0f} to "
                 f"{percent(self.flipped.high)} of the pairs may be flipped."
             )
         elif self.flipped is not None:

@@ -77,7 +77,7 @@ def test_that_a_model_no_better_than_chance_says_nothing_and_the_words_say_so() 
     verdict = judge_margins(drawn, checked=range(100))
     assert verdict is not None
     assert "interval is wide" in verdict.in_words()[-1]
-    assert "do not settle it: from 0 % to" in " ".join(verdict.in_words())
+    assert "do not settle it: 0 to" in " ".join(verdict.in_words())
 
 
 def test_that_without_checked_pairs_no_share_is_claimed() -> None:
