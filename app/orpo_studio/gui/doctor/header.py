@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CleanlinessCard(QFrame):
-    """Dial on the left, words beside it, the grounds at the right."""
+    """Dial on the left, words beside it; at the right the grounds, and the base model to ask for more of them."""
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
@@ -33,9 +33,9 @@ class CleanlinessCard(QFrame):
         row.setContentsMargins(em(1), em(1), em(1), em(1))
         row.setSpacing(em(1.5))
         row.addWidget(self.dial, 0, Qt.AlignmentFlag.AlignTop)
-        row.addLayout(_column(self.word, self.meaning, self.noise, self.trust, self.base_model), 5)
+        row.addLayout(_column(self.word, self.meaning, self.noise, self.trust), 5)
         self.ground_title = label("What the figure rests on", "heading")
-        row.addLayout(_column(self.ground_title, self.grounds), 4)
+        row.addLayout(_column(self.ground_title, self.grounds, self.base_model), 4)
 
     def show_report(self, report: "Report") -> None:
         """Show what a report says of all pairs together."""
