@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QProgressBar, QStackedWidget
 
 from orpo_studio.config import DEMO, find_option
@@ -16,7 +17,7 @@ from orpo_studio.gui.pairs.aside import SetAsideTable
 from orpo_studio.gui.pairs.browser import PairBrowser
 from orpo_studio.gui.pairs.empty import EmptyData
 from orpo_studio.gui.pairs.reading import Reading
-from orpo_studio.gui.pairs.source import PairSource
+from orpo_studio.gui.pairs.source import PairSource, load_libraries
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
 from orpo_studio.gui.widgets.combo import ComboBox
@@ -46,6 +47,7 @@ class DataPage(Page):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__(bench)
+        self._was_shown = False
         self._pages: Pages | None = None
         self._prepared: PreparedData | None = None
         self._pair_source = PairSource(self)
@@ -65,6 +67,13 @@ class DataPage(Page):
         bench.data.progressed.connect(self._on_progress)
         bench.model.changed.connect(self._on_model)
         self._on_subject()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Have what pairs are read with at hand by the time a file is chosen."""
+        super().showEvent(event)
+        if not self._was_shown:
+            self._was_shown = True
+            run_in_background(self, lambda _task: load_libraries(), lambda _done: None, self.bench.tell)
 
     def show_option(self, name: str) -> None:
         if name == REMEDIES:

@@ -186,8 +186,7 @@ class PairBrowser(QWidget):
     def _show_state(self) -> None:
         of = len(self._span()) if self._only is None else len(self._only)
         finding = self.finding
-        found = self.model.rowCount()
-        self.tools.show_state(running=finding.is_running, share=finding.share, found=found, of=of)
+        self.tools.show_state(running=finding.is_running, share=finding.share, found=finding.found, of=of)
 
     def _current_rows(self) -> list[int]:
         return [index.row() for index in self.table.selectionModel().selectedRows()]

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from orpo_studio.data.search import TextQuery
 
 _TELL_EVERY_S = 0.1
+_REST = 4
+"""Between telling what was found, so many times as long is searched as putting it in order took."""
+_SHOWN_ON_THE_WAY = 2_000
+"""So many are shown while others are still being found: a table that grows by a million rows stalls the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,9 @@ class Finding(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.order: np.ndarray | None = None
-        """Positions found until now; None for the whole span as it is."""
+        """Positions found, while it runs the first of them; None for the whole span as it is."""
+        self.found = 0
+        """How many have been found."""
         self.share = 1.0
         """How much has been looked at, 0 to 1."""
         self._task: Task | None = None
@@ -75,9 +81,10 @@ class Finding(QObject):
         self.cancel()
         if wanted.query is None and wanted.sort is None:
             self.order, self.share = wanted.only, 1.0
+            self.found = len(wanted.span if wanted.only is None else wanted.only)
             self.changed.emit()
             return
-        self.share = 0.0
+        self.share, self.found = 0.0, 0
         self._stop = stop = Event()
         self._task = run_in_background(self, lambda task: self._find(task, wanted, stop), self._done, self._fail)
 
@@ -96,7 +103,7 @@ class Finding(QObject):
         """Let go of what is known of the pages looked at until now."""
         self.cancel()
         self._sizes.clear()
-        self.order, self.share = None, 1.0
+        self.order, self.found, self.share = None, 0, 1.0
 
     def _find(self, task: Task, wanted: Wanted, stop: Event) -> "tuple[np.ndarray, float]":
         import numpy as np
@@ -107,14 +114,18 @@ class Finding(QObject):
         if wanted.query is None:
             positions = np.arange(wanted.span.start, wanted.span.stop) if wanted.only is None else wanted.only
             return arrange(positions), 1.0
-        found, share, told = [np.zeros(0, np.int64)], 0.0, time.monotonic()
+        found, count, share, tell_at = [np.zeros(0, np.int64)], 0, 0.0, time.monotonic() + _TELL_EVERY_S
         for hits in search(wanted.pages, wanted.query, wanted.span, stop.is_set):
             only = wanted.only
             found.append(hits.positions if only is None else np.intersect1d(hits.positions, only, assume_unique=True))
+            count += len(found[-1])
             share = hits.share
-            if time.monotonic() - told > _TELL_EVERY_S:
-                on_main_thread(self, self._more, task, arrange(np.concatenate(found)), share)
-                told = time.monotonic()
+            begun = time.monotonic()
+            if begun > tell_at:
+                order = arrange(np.concatenate(found))[:_SHOWN_ON_THE_WAY]
+                on_main_thread(self, self._more, task, order, count, share)
+                now = time.monotonic()
+                tell_at = now + max(_TELL_EVERY_S, _REST * (now - begun))
         if task.is_cancelled():
             raise Cancelled
         return arrange(np.concatenate(found)), share
@@ -132,14 +143,15 @@ class Finding(QObject):
         known = sizes
         return lambda positions: ordered(positions, known, sort.by, longest_first=sort.longest_first)
 
-    def _more(self, task: Task, order: "np.ndarray", share: float) -> None:
+    def _more(self, task: Task, order: "np.ndarray", found: int, share: float) -> None:
         if task is self._task:
-            self.order, self.share = order, share
+            self.order, self.found, self.share = order, found, share
             self.changed.emit()
 
     def _done(self, result: "tuple[np.ndarray, float]") -> None:
         self._task = None
         self.order, self.share = result
+        self.found = len(result[0])
         self.changed.emit()
 
     def _fail(self, error: Exception) -> None:

@@ -16,6 +16,17 @@ _SETTLE_MS = 120
 """The beginning is read once typing has paused this long."""
 
 
+def load_libraries() -> None:
+    """Import what pairs are read, searched and laid out with: in a thread, for it would hold the window."""
+    import rapidfuzz.distance  # noqa: F401
+
+    import orpo_studio.data.difference
+    import orpo_studio.data.ordering
+    import orpo_studio.data.peek
+    import orpo_studio.data.rendering
+    import orpo_studio.data.search  # noqa: F401
+
+
 class PairSource(QObject):
     """Opens pairs in the background, one thing at a time."""
 
@@ -56,6 +67,7 @@ class PairSource(QObject):
         self.cancel()
 
         def work(task: Task) -> "PairPages | None":
+            load_libraries()
             pages = prepared.pages()
             if task.is_cancelled():
                 pages.close()
@@ -73,6 +85,7 @@ class PairSource(QObject):
             from orpo_studio.data.peek import peek
             from orpo_studio.data.plan import plan_of
 
+            load_libraries()
             plan = plan_of(data, max_length)
             return peek(plan.portions[0], plan.mapping)
 
