@@ -130,9 +130,8 @@ def show(name: str, rows: Sequence[Row]) -> None:
         )
     means = [row.estimate for row in rows]
     follows = all(before < after for before, after in pairwise(means))
-    apart = {row.planted: row.estimate - row.spread > rows[0].estimate + rows[0].spread for row in rows[1:]}
-    told = ", ".join(f"{share:.0%}" for share, is_apart in apart.items() if is_apart) or "none"
-    print(f"rises with the noise: {'yes' if follows else 'no'}; told from 0 % by more than the spread: {told}")
+    apart = ", ".join(f"{row.planted:.0%}" for row in rows[1:] if row.low > rows[0].estimate) or "none"
+    print(f"rises with the noise: {'yes' if follows else 'no'}; told from 0 % by the interval: {apart}")
 
 
 def main() -> int:

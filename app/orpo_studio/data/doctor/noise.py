@@ -10,6 +10,7 @@ Where form and words say little, ρ cannot be told, and the interval says so.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -24,6 +25,8 @@ MOST_PAIRS = 5_000
 """Pairs that the linear model learns from; more would take longer and tell little more."""
 LEAST_PAIRS = 50
 _FOLDS = 5
+_FEW, _TIMES_FEW = 1_000, 6
+"""So few pairs are divided into folds so often."""
 _RIDGES = (3.0, 30.0, 300.0)
 _NOISE = np.arange(0.0, 0.505, 0.01)
 _STEEPNESS = np.geomspace(0.2, 60.0, 60)
@@ -82,7 +85,8 @@ def estimate(
     surest_low = len(contradictory) / (2 * max(1, facts.pairs))
     if len(rows) < LEAST_PAIRS:
         return NoiseEstimate(_unknown(len(rows), contradictory), np.zeros(0, np.int64), len(rows))
-    folds = _folds(facts.keys[rows, 0], seed)
+    times = _TIMES_FEW if len(rows) <= _FEW else 1
+    folds = [_folds(facts.keys[rows, 0], seed + time) for time in range(times)]
     margins = _unseen_margins(differences, folds, lambda share: told(0.6 + 0.4 * share))
     likelihood = _likelihood(margins)
     noise, low, high = _summed_up(likelihood, surest_low)
@@ -139,18 +143,19 @@ def _folds(prompts: np.ndarray, seed: int) -> Ints:
     return np.asarray(drawn[groups] % _FOLDS, dtype=np.int64)
 
 
-def _unseen_margins(differences: np.ndarray, folds: Ints, tell: Callable[[float], None]) -> np.ndarray:
+def _unseen_margins(differences: np.ndarray, divisions: Sequence[Ints], tell: Callable[[float], None]) -> np.ndarray:
     """Return how sure the model is of each pair, learnt from the other folds; below 0 it would prefer the rejected.
 
-    Ridge regression on ±1; every pair counts both ways round, so that no constant is needed.
+    Ridge regression on ±1; every pair counts both ways round, so that no constant is needed. With several divisions
+    into folds it is the mean over them, which hangs less on the lot.
     """
     solve = _by_features(differences) if len(differences) > differences.shape[1] else _by_pairs(differences)
     margins = np.zeros((len(_RIDGES), len(differences)))
-    for fold in range(_FOLDS):
+    for number, (folds, fold) in enumerate(product(divisions, range(_FOLDS))):
         own = folds == fold
         if own.any():
-            margins[:, own] = solve(own)
-        tell((fold + 1) / _FOLDS)
+            margins[:, own] += solve(own) / len(divisions)
+        tell((number + 1) / (len(divisions) * _FOLDS))
     best = int(((margins - 1) ** 2).mean(axis=1).argmin())
     return np.asarray(margins[best])
 
