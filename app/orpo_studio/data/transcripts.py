@@ -7,6 +7,7 @@ from functools import cached_property
 
 from orpo_studio.data.pair import Message
 from orpo_studio.data.problem import Reason, RowProblem
+from orpo_studio.data.templated import TEMPLATES, Templated
 
 _FAMILIES: tuple[dict[str, str], ...] = (
     {"Human": "user", "Hum": "user", "Assistant": "assistant", "System": "system"},
@@ -75,6 +76,14 @@ class Speakers:
             for label, end in zip(found, ends, strict=True)
         ]
 
+    def names(self) -> list[str]:
+        """Return what turns begin with, as it is shown."""
+        return [f"{name}:" for name in self.roles]
+
+    def answer(self, text: str) -> str:
+        """Return an answer without the blank that stands between it and the "Assistant:" that the prompt ends with."""
+        return text.removeprefix(" ")
+
     def asked(self, text: str, field: str) -> list[Message]:
         """Return the turns of a prompt, which may end with the name of the assistant, who is to answer.
 
@@ -87,12 +96,16 @@ class Speakers:
         return turns
 
 
+Transcript = Speakers | Templated
+"""How a conversation is written as one text."""
+
+
 def _first_letter(text: str) -> int:
     return len(text) - len(text.lstrip())
 
 
-def speakers_of(texts: Sequence[str], *, answered: bool, named: Mapping[str, str] | None = None) -> Speakers | None:
-    """Return the speakers of texts that are transcripts, or None where they are not.
+def speakers_of(texts: Sequence[str], *, answered: bool, named: Mapping[str, str] | None = None) -> Transcript | None:
+    """Return how texts are written that are transcripts, or None where they are not.
 
     Args:
         texts: some texts of a column.
@@ -101,7 +114,7 @@ def speakers_of(texts: Sequence[str], *, answered: bool, named: Mapping[str, str
     """
     if not texts:
         return None
-    candidates = [Speakers(family) for family in _FAMILIES]
+    candidates: list[Transcript] = [*(Speakers(family) for family in _FAMILIES), *TEMPLATES]
     if named:
         missing = {role: role for role in ("user", "assistant") if role not in named.values()}
         candidates.insert(0, Speakers({**missing, **named}, by_hand=True))

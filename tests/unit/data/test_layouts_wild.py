@@ -569,3 +569,34 @@ def test_that_a_second_layout_which_makes_other_pairs_is_told() -> None:
     assert (found.layout, found.alternatives) == ("ranked list", ("two answers and a winner",))
     same = {**row, "answer_a": "b", "answer_b": "a"}
     assert recognize([same]).alternatives == ()
+
+
+TEMPLATED = {
+    "ChatML": (
+        "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
+        "<|im_end|>",
+    ),
+    "Llama 3": (
+        "<|begin_of_text|>{0}system{1}S<|eot_id|>{0}user{1}Hi<|eot_id|>{0}assistant{1}".format(
+            "<|start_header_id|>", "<|end_header_id|>\n\n"
+        ),
+        "<|eot_id|>",
+    ),
+    "Zephyr": ("<|system|>\nS</s>\n<|user|>\nHi</s>\n<|assistant|>\n", "</s>\n"),
+}
+
+
+@pytest.mark.parametrize("name", TEMPLATED)
+def test_that_texts_in_the_form_of_a_chat_template_become_turns(name: str) -> None:
+    start, end = TEMPLATED[name]
+    expected = [pair([system("S"), user("Hi")], "Hello", "What")]
+    row = {"prompt": start, "chosen": f"Hello{end}", "rejected": f"What{end}"}
+    found = read(row, "prompt and text")
+    assert "prompt is the prompt as a transcript" in found.evidence
+    assert found.convert(row, 1) == expected
+    assert found.convert({**row, "chosen": "Hello"}, 1) == expected
+    whole = {"chosen": f"{start}Hello{end}", "rejected": f"{start}What{end}"}
+    assert read(whole, "transcripts").convert(whole, 1) == expected
+    unknown = {**whole, "chosen": whole["chosen"].replace("system", "nobody", 1)}
+    assert refused(unknown, found) is Reason.MISSING_FIELD
+    assert refused(unknown, recognize([whole])) is Reason.ROLES

@@ -15,7 +15,7 @@ from orpo_studio.data.layouts.sample import NEARLY_ALL, Row, Sample, at, share_o
 from orpo_studio.data.mapping import Mapping as ByHand
 from orpo_studio.data.messages import ROLES, assemble, looks_like_message
 from orpo_studio.data.pair import Pair
-from orpo_studio.data.transcripts import Speakers
+from orpo_studio.data.transcripts import Transcript
 
 _REPEATING = 0.9
 """Which share of the rows must repeat the prompt in both answers for it to be cut off there."""
@@ -42,7 +42,7 @@ class Answers:
     asked: Asked
     chosen: str
     rejected: str
-    speakers: Speakers | None = None
+    speakers: Transcript | None = None
     repeated: bool = False
     scores: Scores | None = None
     least_gap: float = 0.0
@@ -77,7 +77,7 @@ class Answers:
     def _answer(self, answer: object, prompt: object, column: str) -> object:
         if not isinstance(answer, str):
             return answer
-        if self.speakers is not None and self.speakers.begins(answer):
+        if self.speakers is not None and (self.asked.prompt is None or self.speakers.begins(answer)):
             return self.speakers.turns(answer, column)
         if self.repeated and isinstance(prompt, str) and answer.startswith(prompt):
             return answer[len(prompt) :]

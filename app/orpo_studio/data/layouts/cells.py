@@ -7,7 +7,7 @@ from orpo_studio.data.layouts.layout import and_
 from orpo_studio.data.layouts.sample import Row, Sample, at, unfolded
 from orpo_studio.data.messages import looks_like_message
 from orpo_studio.data.problem import Reason, RowProblem
-from orpo_studio.data.transcripts import Speakers
+from orpo_studio.data.transcripts import Transcript
 
 
 def require(row: Row, *paths: str) -> None:
@@ -37,7 +37,7 @@ class Asked:
     extra: str | None = None
     system: str | None = None
     history: str | None = None
-    speakers: Speakers | None = None
+    speakers: Transcript | None = None
 
     def of(self, row: Row) -> object:
         """Return what was asked, as text or messages.
@@ -67,8 +67,8 @@ class Asked:
         return f"{prompt}\n\n{extra}" if extra.strip() else prompt
 
     def answer(self, answer: object) -> object:
-        """Return an answer without the blank that stands between it and "Assistant:" at the end of a transcript."""
-        return answer.removeprefix(" ") if self.speakers is not None and isinstance(answer, str) else answer
+        """Return an answer without what belongs to the transcript that the prompt is."""
+        return self.speakers.answer(answer) if self.speakers is not None and isinstance(answer, str) else answer
 
     def system_of(self, row: Row) -> object:
         """Return the system prompt, or None."""

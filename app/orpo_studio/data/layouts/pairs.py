@@ -128,7 +128,7 @@ def _transcripts(sample: Sample, mapping: ByHand) -> Found | None:
     answers = _named_answers(sample, mapping, prompt)
     if answers is None or answers.speakers is None:
         return None
-    names = and_([f"“{name}:”" for name in answers.speakers.roles])
+    names = and_([f"“{name}”" for name in answers.speakers.names()])
     words = f"{answers.chosen} and {answers.rejected} are transcripts, with turns that begin with {names}; "
     if prompt is None:
         return answers.found(words + "the prompt is their common start.")

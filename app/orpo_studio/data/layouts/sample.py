@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from orpo_studio.data.messages import ROLES, looks_like_message
 from orpo_studio.data.problem import Reason, RowProblem
-from orpo_studio.data.transcripts import Speakers, speakers_of
+from orpo_studio.data.transcripts import Transcript, speakers_of
 
 Row = Mapping[str, object]
 
@@ -99,7 +99,7 @@ class Sample:
             if share_of((row.get(column) for row in rows), _holds_messages) >= NEARLY_ALL
         )
         self.rows = [{**row, **self._unfolded_cells(row)} for row in rows] if self._of_messages else list(rows)
-        self._speakers: dict[tuple[str, bool], Speakers | None] = {}
+        self._speakers: dict[tuple[str, bool], Transcript | None] = {}
         self._by_name: dict[str, str] = {}
         for column in self.columns:
             self._by_name.setdefault(normalized(column), column)
@@ -135,7 +135,7 @@ class Sample:
         """Tell whether a list or an object stands in a column."""
         return any(isinstance(cell, list | dict) for cell in self.cells(path))
 
-    def speakers(self, path: str | None, *, answered: bool) -> Speakers | None:
+    def speakers(self, path: str | None, *, answered: bool) -> Transcript | None:
         """Return the speakers of a column of transcripts, or None where it holds none."""
         if path is None:
             return None
