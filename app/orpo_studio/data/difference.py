@@ -32,11 +32,19 @@ class Difference:
     whole: bool
 
 
-def differences(first: str, second: str, most_words: int = MOST_WORDS) -> Difference:
-    """Return where two texts differ; beyond the first so many words nothing is compared."""
+def differences(first: str, second: str, most_words: int = MOST_WORDS, *, one_word: Sequence[str] = ()) -> Difference:
+    """Return where two texts differ.
+
+    Args:
+        first: a text.
+        second: another one.
+        most_words: beyond the first so many words nothing is compared.
+        one_word: what counts as one word although it has signs in it, such as special tokens.
+    """
     from rapidfuzz.distance import Indel
 
-    firsts, seconds = _words(first, most_words + 1), _words(second, most_words + 1)
+    pattern = re.compile("|".join([*map(re.escape, one_word), _WORD.pattern])) if one_word else _WORD
+    firsts, seconds = (_words(pattern, text, most_words + 1) for text in (first, second))
     whole = max(len(firsts), len(seconds)) <= most_words
     firsts, seconds = firsts[:most_words], seconds[:most_words]
     a, b = [first[start:end] for start, end in firsts], [second[start:end] for start, end in seconds]
@@ -56,9 +64,9 @@ def differences(first: str, second: str, most_words: int = MOST_WORDS) -> Differ
     )
 
 
-def _words(text: str, most: int) -> list[Span]:
+def _words(pattern: re.Pattern[str], text: str, most: int) -> list[Span]:
     spans = []
-    for word in _WORD.finditer(text):
+    for word in pattern.finditer(text):
         spans.append(word.span())
         if len(spans) == most:
             break

@@ -48,3 +48,9 @@ def test_that_texts_of_megabytes_are_compared_in_a_moment() -> None:
     found = differences(first, second)
     assert time.perf_counter() - started < 2
     assert not found.whole
+
+
+def test_that_a_special_token_is_one_word() -> None:
+    found = differences("yes<|end|>", "no<|end|>", one_word=("<|end|>",))
+    assert cut("yes<|end|>", found.first) == ["yes"]
+    assert found.common == 0.5

@@ -48,6 +48,7 @@ class DataPage(Page):
     def __init__(self, bench: Workbench) -> None:
         super().__init__(bench)
         self._was_shown = False
+        self._source_shown = ""
         self._pages: Pages | None = None
         self._prepared: PreparedData | None = None
         self._pair_source = PairSource(self)
@@ -211,6 +212,9 @@ class DataPage(Page):
         self._take_pages(None)
         self.stack.setCurrentWidget(self.empty)
         spec = self._spec()
+        if spec is not None and spec.data.source != self._source_shown:
+            self._source_shown = spec.data.source
+            self.browser.tools.reset()
         if data.is_busy and spec is not None:
             self._pair_source.peek(spec.data, spec.recipe.max_length)
 

@@ -72,7 +72,7 @@ class PairBrowser(QWidget):
         both.setHandleWidth(em(1))
         both.addWidget(above)
         both.addWidget(self.view)
-        both.setSizes([em(20), em(17)])
+        both.setSizes([em(18), em(19)])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(both)

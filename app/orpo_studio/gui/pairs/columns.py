@@ -98,18 +98,16 @@ class ColumnsEditor(QDialog):
         more.setVerticalSpacing(em(0.5))
         more.setColumnStretch(1, 1)
         more.setColumnStretch(3, 1)
-        for place, (name, widget) in enumerate(
-            (
-                (COLUMNS, self.columns),
-                (ROLES, self.roles),
-                (RANKING, self.ranking),
-                (PREFERENCE, self.preference),
-                (LEAST_GAP, self.least_gap),
-            )
+        more.addWidget(label(find_option(COLUMNS).title), 0, 0)
+        more.addWidget(self.columns, 0, 1, 1, 3)
+        for row, side, name, widget in (
+            (1, 0, ROLES, self.roles),
+            (1, 2, LEAST_GAP, self.least_gap),
+            (2, 0, RANKING, self.ranking),
+            (2, 2, PREFERENCE, self.preference),
         ):
-            row, side = divmod(place, 2)
-            more.addWidget(label(find_option(name).title), row, 2 * side)
-            more.addWidget(widget, row, 2 * side + 1)
+            more.addWidget(label(find_option(name).title), row, side)
+            more.addWidget(widget, row, side + 1)
         self.model = PairTableModel()
         self.table = make_table(self.model)
         self.table.setAccessibleName("The first pairs")
@@ -184,6 +182,7 @@ class ColumnsEditor(QDialog):
         if said["chosen"] and said["rejected"]:  # what goes with ranked lists or votes does not go with these
             kept = {part: column for part, column in kept.items() if part in _WITH_ANSWERS}
         self.columns.setText(columns_text({part: column for part, column in {**kept, **said}.items() if column}))
+        self.columns.setCursorPosition(0)
         self._pause.start()
 
     def _read(self) -> None:

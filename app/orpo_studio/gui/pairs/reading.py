@@ -167,7 +167,8 @@ def _sheet(
     from orpo_studio.data.difference import differences
 
     texts = (rendered.prompt_text, rendered.chosen_text, rendered.rejected_text)
-    different = differences(texts[1], texts[2])
+    specials = tuple(sorted({token for token in specials if token}, key=len, reverse=True))
+    different = differences(texts[1], texts[2], one_word=specials)
     spans = ((), different.first, different.second) if different.common >= _LEAST_COMMON else ((), (), ())
     counts = (None, None, None) if tokens is None else (tokens.prompt, tokens.chosen, tokens.rejected)
     estimated = sum(len(text) for text in texts) > _MOST_COUNTED
@@ -183,11 +184,10 @@ def _sheet(
 
 def _specials_in(text: str, specials: tuple[str, ...]) -> list[Mark]:
     """Return where special tokens stand, so that a missing or a doubled one is seen."""
-    tokens = sorted({token for token in specials if token}, key=len, reverse=True)
-    if not tokens:
+    if not specials:
         return []
     marks = []
-    for found in re.finditer("|".join(re.escape(token) for token in tokens), text):
+    for found in re.finditer("|".join(re.escape(token) for token in specials), text):
         marks.append(Mark(*found.span(), "special"))
         if len(marks) == _MOST_MARKS:
             break

@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QIntValidator, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from orpo_studio.gui.pairs.finding import Sort
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.bar import SlimBar
 from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.widgets.check import CheckBox
 from orpo_studio.gui.widgets.combo import ComboBox
 
 if TYPE_CHECKING:
@@ -57,12 +58,8 @@ class PairTools(QWidget):
         self.text.setClearButtonEnabled(True)
         self.text.setAccessibleName("Find text in the pairs")
         self.text.setToolTip("Find text in the pairs (Ctrl+F). Escape shows all of them again.")
-        self.case = QPushButton("Aa")
-        self.case.setCheckable(True)
-        self.case.setAccessibleName("Capital and small letters differ")
+        self.case = CheckBox("Match case")
         self.case.setToolTip("Capital and small letters differ")
-        self.case.setAutoDefault(False)
-        self.case.setFixedWidth(em(3))
         self.parts = _combo("Where to find the text", [text for text, _ in _PARTS], em(11))
         self.status = label("", "muted")
         self.bar = SlimBar("Searching")
@@ -118,6 +115,13 @@ class PairTools(QWidget):
         """Look for nothing."""
         self.text.clear()
         self._at_once()
+
+    def reset(self) -> None:
+        """Look for nothing, in the source's order, without a word: other data is shown."""
+        with QSignalBlocker(self.text), QSignalBlocker(self.sort):
+            self.text.clear()
+            self.sort.setCurrentIndex(0)
+        self._pause.stop()
 
     def show_state(self, *, running: bool, share: float, found: int, of: int) -> None:
         """Say how far a search is and what it has found."""
