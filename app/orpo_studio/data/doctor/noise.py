@@ -40,7 +40,7 @@ DOUBTFUL = Kind(
     why="ORPO trains on the chosen answer as it stands, so that a flipped pair teaches the worse answer twice over. "
     "On noisy preferences SFT followed by DPO does better.",
     advice="Read some of them: the worst come first in the examples. Correct or remove in the source what is wrong; "
-    "nothing is swapped by itself, since the guess is often mistaken.",
+    "nothing is swapped by itself, since the guess is wrong more often than right where answers are hard to tell apart.",
     warning=0.05,
     serious=0.15,
 )
@@ -90,6 +90,8 @@ def estimate(
     margins = _unseen_margins(differences, folds, lambda share: told(0.6 + 0.4 * share))
     likelihood = _likelihood(margins)
     noise, low, high = _summed_up(likelihood, surest_low)
+    if not _better_than_lot(margins):
+        low, high = surest_low, 0.5
     cleanliness = Cleanliness(
         score=round(100 * (1 - 2 * noise), 1),
         noise=round(noise, 4),
@@ -199,6 +201,14 @@ def _likelihood(margins: np.ndarray) -> np.ndarray:
     return np.asarray(weights / weights.sum())
 
 
+def _better_than_lot(margins: np.ndarray) -> bool:
+    """Tell whether the model is right more often than a coin would be, beyond chance (two standard errors).
+
+    Where it is not, half of the pairs may be flipped, or the answers may tell nothing: nobody can say which.
+    """
+    return float((margins > 0).mean()) > 0.5 + 1 / np.sqrt(len(margins))
+
+
 def _summed_up(likelihood: np.ndarray, least: float) -> tuple[float, float, float]:
     """Return the mean share of noise and its interval of 95 %."""
     shares = likelihood.sum(axis=1)
@@ -242,9 +252,12 @@ def _grounds(
 
 def _trust(low: float, high: float, pairs: int, *, with_model: bool) -> str:
     if high - low > 0.3:
-        said = "Hardly at all: form and words say too little about what is preferred here to tell flipped pairs."
+        said = (
+            "Hardly at all: form and words say too little about what is preferred here, or so many pairs are flipped "
+            "that nothing is left to learn. Which of the two cannot be told."
+        )
     elif high - low > 0.1:
-        said = "As a rough sign: it tells 40 % of flipped pairs from none, but not 5 % from none."
+        said = "As a rough sign: it rises with the share of flipped pairs, but does not tell 5 % from none."
     else:
         said = "As a fair sign, where what makes an answer better shows in its form and words."
     if pairs < 1_000:

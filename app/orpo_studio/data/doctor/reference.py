@@ -26,10 +26,11 @@ _BEFORE = (
     ),
     (
         "How far to trust it: the interval says. In 300 real pairs in English, of which 0, 5, 10, 20 and 40 % "
-        "were swapped, the estimate was 10, 14, 18, 26 and 41 %: it follows, but a single estimate is off by some"
-        " 5 points, and its interval tells 40 % from none, not 5 or 20 % from none. The more pairs there are, and"
-        " the more form and words tell which answer is better, the narrower it is. Where they tell little, as "
-        "with good answers by similar models, it is wide and the figure means little. Preferences that are "
+        "were swapped, the estimate was 10, 14, 18, 26 and 41 % on average. It follows, but a single estimate is "
+        "off by some 5 points, and its interval, such as 0 to 23 % and 2 to 44 %, does not tell 20 % from none. "
+        "Where a tenth of the words tells which answer is better, 300 pairs suffice for 0, 5, 11, 24 and 42 %, "
+        "and 5 % is told from none. Where 2 % of the words tell, clean pairs read as 25 %, with an interval of 1 "
+        "to 44 %: there the figure means nothing, as with good answers by similar models. Preferences that are "
         "flipped by a rule, such as always for one topic, look clean. Asking the base model about each pair is "
         "another ground; an untrained base model is often near chance."
     ),
