@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orpo_studio.data.layouts import Row, recognize
+from orpo_studio.data.layouts.guess import guessed_parts
 from orpo_studio.data.layouts.sample import Sample, is_message_list, unfolded
 from orpo_studio.data.mapping import Mapping, columns_text, roles_text
 from orpo_studio.data.messages import ROLES, looks_like_message
@@ -18,13 +19,6 @@ _LOOK = 20_000
 _MOST_FIELDS = 40
 _SPEAKER = re.compile(r"\s*([^\W\d_][\w .#-]{0,30}?)[ \t]*:")
 _TURN = re.compile(r"\n[ \t]*\n[ \t]*([^\W\d_][\w .#-]{0,30}?)[ \t]*:")
-_HINTS = {
-    "system": ("system", "persona", "context"),
-    "rejected": ("reject", "bad", "worse", "worst", "lose", "loser", "neg", "dispref", "schlecht", "abgelehnt", "not_"),
-    "chosen": ("chos", "good", "better", "best", "win", "pos", "accept", "prefer", "gut", "gewählt", "right"),
-    "prompt": ("prompt", "quest", "instr", "query", "input", "user", "ask", "frage", "aufgabe", "problem"),
-}
-"""What the names of columns contain, in the order in which parts are given out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +139,7 @@ def suggest(sample: Sequence[Row]) -> Mapping:
         parts = dict(recognize(sample, Mapping(roles=roles)).parts)
     except DataProblem:
         parts = {}
-    return Mapping(columns=columns_text(parts or _guessed(sample)), roles=roles)
+    return Mapping(columns=columns_text(parts or guessed_parts(Sample(sample))), roles=roles)
 
 
 def _suggested_roles(found: dict[str, str]) -> str:
@@ -153,23 +147,3 @@ def _suggested_roles(found: dict[str, str]) -> str:
     unknown = [name for name, role in found.items() if not role]
     free = [role for role in ("user", "assistant") if role not in found.values()] if unknown else []
     return roles_text(dict(zip(unknown, free, strict=False)))
-
-
-def _guessed(sample: Sequence[Row]) -> dict[str, str]:
-    """Return the columns of prompt, chosen and rejected by what their names contain, else by their order."""
-    looked_at = Sample(sample)
-    free = [
-        sketch.name
-        for sketch in columns_found(sample)
-        if sketch.kind in {"text", "messages", "one message"} and sketch.name in looked_at.columns
-    ]
-    parts: dict[str, str] = {}
-    for part, hints in _HINTS.items():
-        named = next((name for name in free if any(hint in name.lower() for hint in hints)), None)
-        if named is not None:
-            parts[part] = named
-            free.remove(named)
-    for part in ("prompt", "chosen", "rejected"):
-        if part not in parts and free:
-            parts[part] = free.pop(0)
-    return parts if {"chosen", "rejected"} <= set(parts) else {}

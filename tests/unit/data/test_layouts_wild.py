@@ -383,6 +383,8 @@ def test_that_hh_rlhf_rows_are_read() -> None:
     found = read(row, "transcripts")
     assert found.convert(row, 1) == [pair(asked, "Rarely.", "Human: no idea")]
     assert refused({"chosen": start, "rejected": f"{start} No"}, found) is Reason.EMPTY_ANSWER
+    assert refused({"chosen": "", "rejected": f"{start} No"}, found) is Reason.EMPTY_ANSWER
+    assert refused({"chosen": "Rarely.", "rejected": f"{start} No"}, found) is Reason.ROLES
     prompted = {"prompt": start, "chosen": " Rarely.", "rejected": " Always."}
     assert read(prompted, "prompt and text").convert(prompted, 1) == [pair(asked, "Rarely.", "Always.")]
     doubled = {"prompt": start, **row}

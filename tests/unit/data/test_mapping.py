@@ -196,6 +196,9 @@ def test_that_a_suggestion_reads_what_is_recognized_the_same_way() -> None:
 
 def test_that_a_suggestion_is_guessed_where_nothing_is_recognized() -> None:
     row = {"id": 3, "frage": "Hi", "gut": "Hello", "schlecht": "What"}
+    with pytest.raises(DataProblem) as caught:
+        recognize([row])
+    assert "perhaps prompt=frage, chosen=gut, rejected=schlecht;" in caught.value.hint
     proposed = suggest([row])
     assert proposed.columns == "prompt=frage, chosen=gut, rejected=schlecht"
     assert recognize([row], proposed).convert(row, 1) == [HI]
@@ -204,3 +207,13 @@ def test_that_a_suggestion_is_guessed_where_nothing_is_recognized() -> None:
     proposed = suggest([texts])
     assert proposed.roles == "user=Q, assistant=A"
     assert recognize([texts], proposed).convert(texts, 1) == [HI]
+
+
+def test_that_names_with_half_characters_can_be_printed() -> None:
+    row = {"gut \ud83d": "Hello", "schlecht \ud83d": "What", "frage": "Hi", "rest \ud83d": "what else was said"}
+    with pytest.raises(DataProblem) as caught:
+        recognize([row])
+    assert (caught.value.hint + caught.value.detail).encode()
+    found = recognize([row], suggest([row]))
+    assert found.convert(row, 1) == [HI]
+    assert "Not used: rest" in found.evidence.encode().decode()

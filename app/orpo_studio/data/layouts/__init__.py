@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from orpo_studio.data.layouts.by_hand import BY_HAND, found_by_hand
 from orpo_studio.data.layouts.compared import COMPARISONS, SHP
+from orpo_studio.data.layouts.guess import guessed_parts
 from orpo_studio.data.layouts.layout import (
     CHOSEN_COLUMNS,
     CONVERSATION_COLUMNS,
@@ -17,13 +18,14 @@ from orpo_studio.data.layouts.layout import (
     Layout,
     Recognition,
     and_,
+    readable,
 )
 from orpo_studio.data.layouts.pairs import CONVERSATIONS, PAIRS
 from orpo_studio.data.layouts.ranked import BEST_OF, RANKED, SCORED
 from orpo_studio.data.layouts.sample import Row, Sample
 from orpo_studio.data.layouts.singles import SINGLES
 from orpo_studio.data.layouts.trial import Trial
-from orpo_studio.data.mapping import Mapping, column_parts, role_names
+from orpo_studio.data.mapping import Mapping, column_parts, columns_text, role_names
 from orpo_studio.data.problem import DataProblem
 
 __all__ = ["LAYOUTS", "Layout", "Recognition", "Row", "recognize"]
@@ -32,6 +34,7 @@ LAYOUTS: tuple[Layout, ...] = (*CONVERSATIONS, RANKED, SHP, SCORED, *BEST_OF, *C
 """In the order in which they are tried: the more particular first."""
 
 _NO_MAPPING = Mapping()
+_LONGEST_GUESS = 200
 
 
 def recognize(sample: Sequence[Row], mapping: Mapping = _NO_MAPPING) -> Recognition:
@@ -56,19 +59,24 @@ def recognize(sample: Sequence[Row], mapping: Mapping = _NO_MAPPING) -> Recognit
 
 
 def _unknown(sample: Sample) -> DataProblem:
+    guess = guessed_parts(sample)
+    words = (
+        f", perhaps {readable(columns_text(guess))}"
+        if guess and sum(map(len, guess.values())) <= _LONGEST_GUESS
+        else ""
+    )
     return DataProblem(
         "missing-columns",
         "The columns of a preference pair are not in this file.",
         detail=f"Found: {_listed(sample.columns) or 'none'}. Missing: {_missing(sample)}.",
         hint="A row needs a prompt, a chosen and a rejected answer; or chosen and rejected as whole conversations; or "
-        "a prompt and answers with ranks, scores, a winner, or labels. Say by hand which column is which, or choose "
-        "another file.",
+        "a prompt and answers with ranks, scores, a winner, or labels. Say by hand which column is which"
+        f"{words}; or choose another file.",
     )
 
 
 def _listed(columns: Sequence[str]) -> str:
-    words = ", ".join(column[:60] for column in columns[:20])
-    return words.encode("utf-8", errors="replace").decode("utf-8")
+    return readable(", ".join(column[:60] for column in columns[:20]))
 
 
 def _missing(sample: Sample) -> str:

@@ -75,7 +75,7 @@ class Answers:
         )
 
     def _answer(self, answer: object, prompt: object, column: str) -> object:
-        if not isinstance(answer, str):
+        if not isinstance(answer, str) or not answer.strip():
             return answer
         if self.speakers is not None and (self.asked.prompt is None or self.speakers.begins(answer)):
             return self.speakers.turns(answer, column)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from orpo_studio.data.layouts.answers import between
 from orpo_studio.data.layouts.cells import Asked, Scores
 from orpo_studio.data.layouts.compared import compared_by_hand
-from orpo_studio.data.layouts.layout import Found
+from orpo_studio.data.layouts.layout import Found, readable
 from orpo_studio.data.layouts.ranked import ranked_lists
 from orpo_studio.data.layouts.sample import Sample
 from orpo_studio.data.layouts.singles import Labelled
@@ -70,5 +70,4 @@ def _is_there(sample: Sample, path: str) -> bool:
 
 
 def _listed(names: Sequence[str]) -> str:
-    words = ", ".join(name[:60] for name in names[:20])
-    return words.encode("utf-8", errors="replace").decode("utf-8")
+    return readable(", ".join(name[:60] for name in names[:20]))

@@ -95,6 +95,11 @@ def and_(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
+def readable(words: str) -> str:
+    """Return words that can be printed: names of columns may hold half characters."""
+    return words.encode("utf-8", errors="replace").decode("utf-8")
+
+
 def first_pairs(attempts: Sequence[Callable[[], Pair]]) -> list[Pair]:
     """Return the pairs that can be made; where there is none, raise why the first could not be."""
     pairs: list[Pair] = []

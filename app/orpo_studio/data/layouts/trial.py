@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TypeVar
 
-from orpo_studio.data.layouts.layout import Found, Recognition, and_
+from orpo_studio.data.layouts.layout import Found, Recognition, and_, readable
 from orpo_studio.data.layouts.sample import Row, Sample, share_of
 from orpo_studio.data.pair import Pair, Single
 from orpo_studio.data.problem import Reason, RowProblem
@@ -57,7 +57,7 @@ class Trial:
         single = self.found.single
         return Recognition(
             self.name,
-            self.found.evidence + self._unused_words(),
+            readable(self.found.evidence + self._unused_words()),
             partial(_unfolded, self.sample, self.found.convert),
             partial(_unfolded, self.sample, single) if single else None,
             alternatives,
