@@ -40,7 +40,7 @@ DOUBTFUL = Kind(
     why="ORPO trains on the chosen answer as it stands, so that a flipped pair teaches the worse answer twice over. "
     "On noisy preferences SFT followed by DPO does better.",
     advice="Read some of them: the worst come first in the examples. Correct or remove in the source what is wrong; "
-    "nothing is swapped by itself, since the guess is wrong more often than right where answers are hard to tell apart.",
+    "nothing is swapped by itself, since most guesses are wrong where answers are hard to tell apart.",
     warning=0.05,
     serious=0.15,
 )

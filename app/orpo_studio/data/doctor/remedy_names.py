@@ -130,13 +130,15 @@ REMEDIES = {
     "drop-no-room": RemedyWords(
         "pair whose prompt leaves no room",
         "pairs whose prompt leaves no room",
-        "Pairs are set aside whose prompt alone fills the maximum length.",
+        "Pairs are set aside whose prompt alone fills the maximum length. Without a tokenizer, lengths are estimated "
+        "at four bytes a token.",
         "Its prompt alone fills the maximum length.",
     ),
     "drop-truncated-answers": RemedyWords(
         "pair that would be cut",
         "pairs that would be cut",
-        "Pairs are set aside that do not fit whole into the maximum length.",
+        "Pairs are set aside that do not fit whole into the maximum length. Without a tokenizer, lengths are estimated "
+        "at four bytes a token.",
         "It does not fit whole into the maximum length.",
     ),
 }
