@@ -31,7 +31,7 @@ def parquet_rows(file: Path | BinaryIO, name: str, size: int, advance: Advance) 
     """
     number = 0
     try:
-        with pq.ParquetFile(file, buffer_size=_BUFFER) as parquet:
+        with pq.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False) as parquet:
             check_columns(parquet.schema_arrow, name)
             total = parquet.metadata.num_rows
             check_row_count(total, size, name)
