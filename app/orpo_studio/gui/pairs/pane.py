@@ -93,14 +93,18 @@ class TextPane(QWidget):
         self.text.setTextCursor(cursor)
         self._pager.setVisible(len(text) > PART_LENGTH)
         self.where.setText(f"Characters {first + 1:,} to {end:,} of {len(text):,}")
-        self.before.setEnabled(first > 0)
-        self.after.setEnabled(end < len(text))
-        self.last.setEnabled(end < len(text))
+        for control, leads_on in (
+            (self.before, first > 0),
+            (self.after, end < len(text)),
+            (self.last, end < len(text)),
+        ):
+            control.setEnabled(leads_on)
+            control.setVisible(leads_on)
 
     def _format(self, kinds: frozenset[Kind]) -> QTextCharFormat:
         colors = theme().colors
         made = QTextCharFormat()
-        if "differs" in kinds:
+        if "differs" in kinds and "cut" not in kinds:
             accent = colors.chosen if self._kind == "chosen" else colors.rejected
             made.setBackground(_blend(accent, colors.panel, _TINT))
         if "special" in kinds:

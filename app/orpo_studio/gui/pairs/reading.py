@@ -177,7 +177,7 @@ def _sheet(
         marks = [*_specials_in(text, specials), *(Mark(start, end, "differs") for start, end in spans[place])]
         if kept is not None and kept[place] < len(text):
             marks.append(Mark(kept[place], len(text), "cut"))
-        parts.append(Part(text, tuple(marks), counts[place], estimated))
+        parts.append(Part(text, tuple(marks), counts[place], estimated and len(text) > _SAMPLED))
     prompt, chosen, rejected = parts
     return Sheet(prompt, chosen, rejected, note)
 

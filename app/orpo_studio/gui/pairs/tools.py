@@ -118,8 +118,8 @@ class PairTools(QWidget):
 
     def reset(self) -> None:
         """Look for nothing, in the source's order, without a word: other data is shown."""
-        with QSignalBlocker(self.text), QSignalBlocker(self.sort):
-            self.text.clear()
+        self.text.clear()
+        with QSignalBlocker(self.sort):
             self.sort.setCurrentIndex(0)
         self._pause.stop()
 
