@@ -29,7 +29,7 @@ _PARTS = (
     ("rejected", "Rejected", "The other answer."),
     ("system", "System", "The system prompt, if there is one."),
 )
-_WITH_ANSWERS = frozenset({"input", "chosen_score", "rejected_score"})
+_WITH_ANSWERS = frozenset({"input", "history", "chosen_score", "rejected_score"})
 _PAUSE_MS = 200
 
 
