@@ -12,7 +12,7 @@ optimizer      gradients 4 bytes a trained parameter; AdamW 8, RMSprop 4. 8-bit 
                matrices under 4096 elements; paged ones move to main memory, so they take nothing of a card. On a card
                the step of AdamW and RMSprop takes 4 more, when the activations are gone.
 activations    see ``activations``; with gradient checkpointing the blocks' inputs and one block at a time
-head           packed and padded: 1.1 chunks of float32 logits, 1.6 under autocast (one takes 64 MiB on a CPU, 256 MiB
+head           packed and padded: 1.1 chunks of float32 logits, 1.6 under autocast (one takes 32 MiB on a CPU, 256 MiB
                on a card), its gradient once more where it is trained, and scored tokens · d kept;
                stock: 4.5 · tokens · vocabulary · 4
 reserve        context of the driver and fragmentation, from 0.5 to 2 GiB on a card; Python with torch, and what the
@@ -34,12 +34,13 @@ GIB = 2**30
 PARTS = ("weights", "adapter", "optimizer", "activations", "head")
 """The known parts, in the order in which they are shown."""
 RESERVE_GIB = {"gpu": (0.5, 2.0), "cpu": (0.75, 1.5)}
-CHUNK_BYTES = {"gpu": 256 * 2**20, "cpu": 64 * 2**20}
+CHUNK_BYTES = {"gpu": 256 * 2**20, "cpu": 32 * 2**20}
 _CHUNK_COPIES = {4: 1.1, 2: 1.6}
 """Chunks of float32 logits that are alive at once, by the bytes of the computation's format: in 16 bits, the softmax is
 rounded beside them. Counted on the CPU; a prototype that did not work in place took 2.2."""
 _STOCK_COPIES = 4.5
 _SMALLEST_CHUNK = 16
+_TILE_TOKENS = 1024
 _NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 _SMALL_FOR_8BIT = 4096
 _STATES_8BIT = 2 + 2 * 4 / 256
@@ -227,5 +228,7 @@ def _head(case: Case, batch: Batch) -> tuple[float, float]:
         passing = _STOCK_COPIES * 4 * batch.scored * shape.vocabulary + copy
         return passing, passing
     most = max(CHUNK_BYTES["gpu" if case.on_gpu else "cpu"], _SMALLEST_CHUNK * 4 * shape.vocabulary)
-    passing = _CHUNK_COPIES[formats.compute] * min(most, 4.0 * batch.scored * shape.vocabulary) + copy
+    # a frozen head on a CPU is computed for so many tokens at once, in parts of like size
+    at_once = batch.scored if case.on_gpu or full else batch.scored / max(1.0, -(-batch.scored // _TILE_TOKENS))
+    passing = _CHUNK_COPIES[formats.compute] * min(most, 4.0 * at_once * shape.vocabulary) + copy
     return passing + formats.compute * batch.scored * shape.hidden, passing

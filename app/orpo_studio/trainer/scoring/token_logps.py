@@ -1,13 +1,18 @@
 """Log-probabilities of single tokens, without a tensor of all logits.
 
-The output layer and the softmax are computed for some tokens at a time. For a frozen output layer the derivative
-``∂ log p(y) / ∂h = (onehot(y) − softmax(W h)) · W`` is made right then, (tokens, hidden) in all, and the backward pass
-only scales it. For a trained one the backward pass computes the logits again.
+The output layer and the softmax are computed tile by tile. On a CPU a tile is many tokens by a part of the vocabulary,
+so that it stays in the cache and the output layer is read once; the softmax over the parts is brought together as in
+online softmax (Milakov & Gimelshein 2018). On other devices it is some tokens by the whole vocabulary.
 
-Where a token is nearly certain, ``onehot − softmax`` is a small difference of large numbers. So it is taken in float32,
-and only then rounded for the product; likewise ``logit − largest logit`` comes before the logarithm of the sum.
+For a frozen output layer the derivative ``∂ log p(y) / ∂h = (onehot(y) − softmax(W h)) · W`` is made right then,
+(tokens, hidden) in all, and the backward pass only scales it. For a trained one the backward pass computes the logits
+again.
 
-Peak memory above the inputs, for chunks of c tokens and a vocabulary of V: about 2·c·V floats.
+Where a token is nearly certain, ``onehot − softmax`` is a small difference of large numbers, and log p the logarithm
+of nearly one. So the target is kept out of the sums: with S the sum of all others' exponentials,
+``log p(y) = −log1p(S / e^y)`` and ``∂ = (S · W_y − Σ_others e^v · W_v) / (S + e^y)``.
+
+Peak memory above the inputs: about two tiles, 64 MiB on a CPU.
 """
 
 from dataclasses import dataclass
@@ -15,7 +20,9 @@ from typing import Any
 
 import torch
 
-_CHUNK_BYTES = {"cpu": 64 * 2**20, "cuda": 256 * 2**20}
+_CHUNK_BYTES = {"cpu": 32 * 2**20, "cuda": 256 * 2**20}
+_TILE_TOKENS = 1_024
+"""Most tokens of a tile on a CPU: enough for its matrix products to run at full rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +84,24 @@ class _TokenLogps(torch.autograd.Function):
     ) -> torch.Tensor:
         trains_head = ctx.needs_input_grad[1] or ctx.needs_input_grad[2]
         derives_now = ctx.needs_input_grad[0] and not trains_head
-        tokens, vocabulary = len(hidden), len(weight)
-        logps = torch.empty(tokens, dtype=_wide(hidden.dtype), device=hidden.device)
-        normalizers = torch.empty_like(logps)
+        logps = torch.empty(len(hidden), dtype=_wide(hidden.dtype), device=hidden.device)
         derivative = torch.empty_like(hidden) if derives_now else None
-        parts = _chunks(tokens, vocabulary, hidden.device.type)
-        room = _room(hidden, weight, parts)
-        for part in parts:
-            logits = _logits(hidden[part], weight, bias, scale, softcap, room)
-            wanted = targets[part, None]
-            picked = logits.gather(1, wanted)
-            top = logits.amax(1, keepdim=True)
-            slopes = _slope(logits, scale, softcap) if derives_now and softcap is not None else None
-            exponents = logits.sub_(top).exp_()
-            total = exponents.sum(1, keepdim=True)
-            normalizers[part] = (top + total.log()).squeeze(1)
-            logps[part] = (picked - top - total.log()).squeeze(1)
+        rows, columns = _tile(len(hidden), len(weight), hidden.device.type)
+        room = _room(hidden, rows * columns)
+        for start in range(0, len(hidden), rows):
+            part = slice(start, start + rows)
+            scan = _Scan(hidden[part], targets[part], derives=derives_now)
+            for first in range(0, len(weight), columns):
+                tile = slice(first, first + columns)
+                logits = _logits(hidden[part], weight[tile], None if bias is None else bias[tile], scale, softcap, room)
+                scan.take(logits, weight[tile], first, scale, softcap)
+                del logits  # or it would stay beside the next one
+            logps[part] = scan.logps()
             if derivative is not None:
-                exponents.scatter_add_(1, wanted, -total)
-                if slopes is not None:
-                    exponents.mul_(slopes)
-                shares = (-scale if softcap is None else -1.0) / total
-                derivative[part] = _weighted_rows(exponents, shares, weight)
+                derivative[part] = scan.derivative(weight, scale, softcap)
         ctx.scale, ctx.softcap, ctx.trains_head = scale, softcap, trains_head
         if trains_head:
-            ctx.save_for_backward(hidden, weight, bias, targets, normalizers)
+            ctx.save_for_backward(hidden, weight, bias, targets)
         else:
             ctx.save_for_backward(derivative)
         return logps
@@ -117,27 +117,80 @@ class _TokenLogps(torch.autograd.Function):
         return _trained_backward(ctx, gradient)
 
 
-def _weighted_rows(amounts: torch.Tensor, shares: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Return ``(shares · amounts) @ weight``, rounded but once on each side of a product in 16 bits."""
+class _Scan:
+    """Goes over the logits of some tokens, a part of the vocabulary at a time, and keeps the target out of the sums.
+
+    Attributes, each (tokens, 1): ``top`` the largest logit so far, ``others`` the sum of ``e^(logit − top)`` over all
+    but the target, ``picked`` the target's logit; and ``pull`` (tokens, hidden), the sum of ``e^(logit − top) · slope ·
+    W_v`` over all but the target.
+    """
+
+    def __init__(self, hidden: torch.Tensor, targets: torch.Tensor, *, derives: bool) -> None:
+        wide = _wide(hidden.dtype)
+        self.targets = targets
+        self.top = hidden.new_full((len(hidden), 1), -torch.inf, dtype=wide)
+        self.others = torch.zeros_like(self.top)
+        self.picked = torch.zeros_like(self.top)
+        self.pull = torch.zeros_like(hidden, dtype=wide) if derives else None
+
+    def take(self, logits: torch.Tensor, weight: torch.Tensor, first: int, scale: float, softcap: float | None) -> None:
+        """Take in the logits (tokens, part) of the vocabulary from ``first`` on; they are used up."""
+        local = (self.targets - first).clamp(0, len(weight) - 1)[:, None]
+        is_here = ((self.targets >= first) & (self.targets < first + len(weight)))[:, None]
+        self.picked = torch.where(is_here, logits.gather(1, local), self.picked)
+        slopes = _slope(logits, scale, softcap) if self.pull is not None and softcap is not None else None
+        top = torch.maximum(self.top, logits.amax(1, keepdim=True))
+        exponents = logits.sub_(top).exp_()
+        exponents.scatter_(1, local, exponents.gather(1, local).masked_fill_(is_here, 0.0))
+        fade = (self.top - top).exp_()
+        sums = exponents.sum(1, keepdim=True)
+        self.top, self.others = top, self.others * fade + sums
+        if self.pull is not None:
+            if slopes is not None:
+                exponents.mul_(slopes)
+            elif scale != 1.0:
+                exponents.mul_(scale)
+            _add_weighted_rows(self.pull.mul_(fade), exponents, sums, weight)
+
+    def logps(self) -> torch.Tensor:
+        """Return log p of each target, (tokens,)."""
+        by_all = self.picked - self.top - (self.others + (self.picked - self.top).exp()).log()
+        return torch.where(self.picked >= self.top, -self.others.log1p(), by_all).squeeze(1)
+
+    def derivative(self, weight: torch.Tensor, scale: float, softcap: float | None) -> torch.Tensor:
+        """Return ∂ log p / ∂ hidden, (tokens, hidden)."""
+        total = self.others + (self.picked - self.top).exp()
+        own = weight[self.targets].to(total.dtype) * _slope(self.picked, scale, softcap)
+        return own.mul_(self.others).sub_(self.pull).div_(total)
+
+
+def _add_weighted_rows(to: torch.Tensor, amounts: torch.Tensor, sums: torch.Tensor, weight: torch.Tensor) -> None:
+    """Add ``amounts @ weight``; in 16 bits by shares of the sums, which can be neither too large nor too coarse."""
     if amounts.dtype is weight.dtype:
-        return amounts @ weight * shares
-    return amounts.mul_(shares).to(weight.dtype) @ weight
+        to.addmm_(amounts, weight)
+        return
+    sums = sums.clamp_min(torch.finfo(sums.dtype).tiny)
+    to.add_((amounts.div_(sums).to(weight.dtype) @ weight).to(to.dtype).mul_(sums))
 
 
 def _trained_backward(ctx: Any, gradient: torch.Tensor) -> Any:
-    hidden, weight, bias, targets, normalizers = ctx.saved_tensors
+    hidden, weight, bias, targets = ctx.saved_tensors
     wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
     of_hidden = torch.empty_like(hidden) if wants_hidden else None
     of_weight = torch.zeros(weight.shape, dtype=_wide(weight.dtype), device=weight.device) if wants_weight else None
     of_bias = torch.zeros(len(weight), dtype=_wide(weight.dtype), device=weight.device) if wants_bias else None
     parts = _chunks(len(hidden), len(weight), hidden.device.type)
-    room = _room(hidden, weight, parts)
+    room = _room(hidden, max((part.stop - part.start for part in parts), default=0) * len(weight))
     for part in parts:
         logits = _logits(hidden[part], weight, bias, ctx.scale, ctx.softcap, room)
         slopes = _slope(logits, ctx.scale, ctx.softcap)
-        # −softmax, plus one at the target, times how much each token counts
-        of_logits = logits.sub_(normalizers[part, None]).exp_().neg_()
-        of_logits.scatter_add_(1, targets[part, None], torch.ones_like(of_logits[:, :1]))
+        # −softmax, and at the target one minus its own, which is the sum of all others
+        wanted = targets[part, None]
+        top = logits.amax(1, keepdim=True)
+        own = (logits.gather(1, wanted) - top).exp_()
+        of_logits = logits.sub_(top).exp_().scatter_(1, wanted, 0.0)
+        others = of_logits.sum(1, keepdim=True)
+        of_logits.div_(-(others + own)).scatter_(1, wanted, others / (others + own))
         of_logits.mul_(gradient[part, None].to(of_logits.dtype)).mul_(slopes)
         if of_bias is not None:
             of_bias += of_logits.sum(0)
@@ -157,15 +210,28 @@ def _trained_backward(ctx: Any, gradient: torch.Tensor) -> Any:
 
 
 def _chunks(tokens: int, vocabulary: int, device: str) -> list[slice]:
-    """Return slices of about equal size: a small last one would be as slow as a large one."""
-    count = max(1, -(-tokens // chunk_tokens(vocabulary, device)))
-    size = max(1, -(-tokens // count))
+    """Return slices of about equal size."""
+    size = _like_parts(tokens, chunk_tokens(vocabulary, device))
     return [slice(start, min(start + size, tokens)) for start in range(0, tokens, size)]
 
 
-def _room(hidden: torch.Tensor, weight: torch.Tensor, parts: list[slice]) -> torch.Tensor:
-    """Return memory for the logits of the largest chunk: making it anew for each costs the system's page faults."""
-    return hidden.new_empty(max((part.stop - part.start for part in parts), default=0), len(weight))
+def _tile(tokens: int, vocabulary: int, device: str) -> tuple[int, int]:
+    """Return how many tokens and how many entries of the vocabulary are computed at once, in parts of like size."""
+    if device != "cpu":
+        return _like_parts(tokens, chunk_tokens(vocabulary, device)), vocabulary
+    rows = _like_parts(tokens, _TILE_TOKENS)
+    return rows, _like_parts(vocabulary, max(1, _CHUNK_BYTES["cpu"] // (4 * rows)))
+
+
+def _like_parts(count: int, most: int) -> int:
+    """Return the size of parts of about equal size, ``most`` at most: a small last one is as slow as a large one."""
+    parts = max(1, -(-count // most))
+    return max(1, -(-count // parts))
+
+
+def _room(hidden: torch.Tensor, logits: int) -> torch.Tensor | None:
+    """Return memory for logits that need no wider type: making it anew for each tile costs the system's page faults."""
+    return hidden.new_empty(logits) if hidden.dtype is _wide(hidden.dtype) else None
 
 
 def _logits(  # noqa: PLR0917 - what `OutputLayer` holds, and the two tensors
@@ -174,10 +240,10 @@ def _logits(  # noqa: PLR0917 - what `OutputLayer` holds, and the two tensors
     bias: torch.Tensor | None,
     scale: float,
     softcap: float | None,
-    room: torch.Tensor,
+    room: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Return the logits of some tokens, in ``room`` where no wider type is needed."""
-    place = room[: len(hidden)]
+    """Return the logits of some tokens, in ``room`` where there is one."""
+    place = None if room is None else room[: len(hidden) * len(weight)].view(len(hidden), len(weight))
     product = torch.mm(hidden, weight.T, out=place) if bias is None else torch.addmm(bias, hidden, weight.T, out=place)
     logits = product.to(_wide(hidden.dtype))
     if scale != 1.0:
