@@ -15,7 +15,7 @@ from orpo_studio.words import duration
 
 OFFER = (
     "Loads the chosen model and measures which answer of each pair it finds likelier, for a sample of up to 2,000 "
-    "pairs. Nothing is trained. It makes the figure surer; how sure depends on the model."
+    "pairs. Nothing is trained. It is a second witness; how much it can tell depends on the model."
 )
 _SURE_FROM = 0.05
 
@@ -91,7 +91,7 @@ class BaseModelBox(QWidget):
         left = ""
         if self._share >= _SURE_FROM:
             seconds = (time.monotonic() - self._began) * (1 - self._share) / self._share
-            left = f", about {duration(seconds)} left" if seconds >= 1 else ""
+            left = f" About {duration(seconds)} left." if seconds >= 1 else ""
         doing = stage.title if stage is not None else "Start the trainer"
         self._say("Stopping…" if self._job.is_stopping else f"{doing}…{left}", "muted")
 

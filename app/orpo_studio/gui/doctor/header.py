@@ -28,7 +28,10 @@ class CleanlinessCard(QFrame):
         self.meaning = label("", wrap=True, selectable=True)
         self.trust = label("", "muted", wrap=True, selectable=True)
         self.base_model = BaseModelBox(bench)
-        self.grounds = label("", "muted", wrap=True, selectable=True)
+        self.grounds = QWidget()
+        self._grounds = QVBoxLayout(self.grounds)
+        self._grounds.setContentsMargins(0, 0, 0, 0)
+        self._grounds.setSpacing(em(0.35))
         row = QHBoxLayout(self)
         row.setContentsMargins(em(1), em(1), em(1), em(1))
         row.setSpacing(em(1.5))
@@ -48,7 +51,12 @@ class CleanlinessCard(QFrame):
         self.noise.setText(noise_in_words(cleanliness))
         self.trust.setText(cleanliness.trust)
         self.trust.setVisible(bool(cleanliness.trust))
-        self.grounds.setText("\n".join(f"•  {ground}" for ground in cleanliness.grounds))
+        while (item := self._grounds.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        for ground in cleanliness.grounds:
+            self._grounds.addWidget(label(f"•  {ground}", "muted", wrap=True, selectable=True))
         self.ground_title.setVisible(bool(cleanliness.grounds))
 
 
