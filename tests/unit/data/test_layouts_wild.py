@@ -602,3 +602,15 @@ def test_that_texts_in_the_form_of_a_chat_template_become_turns(name: str) -> No
     unknown = {**whole, "chosen": whole["chosen"].replace("system", "nobody", 1)}
     assert refused(unknown, found) is Reason.MISSING_FIELD
     assert refused(unknown, recognize([whole])) is Reason.ROLES
+
+
+def test_that_conversations_that_wait_for_an_answer_are_prompts_of_all_kinds() -> None:
+    turns = [user("a"), assistant("b"), user("c")]
+    scored = {"messages": turns, "responses": ["x", "y"], "scores": [1, 2]}
+    assert read(scored, "scored completions").convert(scored, 1) == [pair(turns, "y", "x")]
+    compared = {"conversation": turns, "response_a": "x", "response_b": "y", "winner": "tie"}
+    assert refused(compared, read(compared, "two answers and a winner")) is Reason.TIE
+    labelled = {"messages": turns, "completion": "x", "label": True}
+    single = read(labelled, "labelled singles").single
+    assert single is not None
+    assert single(labelled, 1).prompt == turns

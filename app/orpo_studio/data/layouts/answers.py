@@ -6,6 +6,7 @@ from functools import partial
 
 from orpo_studio.data.layouts.cells import Asked, Scores, gap_words, question_and_answer, require, scores_of
 from orpo_studio.data.layouts.layout import (
+    CONVERSATION_COLUMNS,
     PROMPT_COLUMNS,
     SYSTEM_COLUMNS,
     Found,
@@ -17,6 +18,7 @@ from orpo_studio.data.messages import ROLES, assemble, looks_like_message
 from orpo_studio.data.pair import Pair
 from orpo_studio.data.transcripts import Transcript
 
+_MOSTLY = 0.5
 _REPEATING = 0.9
 """Which share of the rows must repeat the prompt in both answers for it to be cut off there."""
 _REPEATING_ROWS = 3
@@ -149,3 +151,22 @@ def _is_history(cell: object) -> bool:
 def prompt_of(sample: Sample) -> str | None:
     """Return the column of the prompt, or None where there is none."""
     return sample.find(*PROMPT_COLUMNS)
+
+
+def prompt_or_turns_of(sample: Sample) -> str | None:
+    """Return the column of the prompt, or of conversations that wait for an answer; None where there is neither."""
+    turns = sample.find(*CONVERSATION_COLUMNS)
+    waiting = turns is not None and sample.any_messages(turns) and not mostly_answered(sample, turns)
+    return prompt_of(sample) or (turns if waiting else None)
+
+
+def mostly_answered(sample: Sample, turns: str) -> bool:
+    """Tell whether most conversations of a column end with the assistant's turn."""
+    return share_of(sample.cells(turns), lambda cell: ends_answered(cell, sample.roles)) > _MOSTLY
+
+
+def ends_answered(cell: object, roles: Mapping[str, str]) -> bool:
+    """Tell whether a message, or the last of a list of them, is the assistant's."""
+    last = cell[-1] if isinstance(cell, list) and cell else cell
+    name = (last.get("role") or last.get("from")) if isinstance(last, dict) else None
+    return isinstance(name, str) and roles.get(name.strip().lower()) == "assistant"

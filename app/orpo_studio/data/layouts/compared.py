@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orpo_studio.data.layouts.answers import asked_in, prompt_of
+from orpo_studio.data.layouts.answers import asked_in, prompt_or_turns_of
 from orpo_studio.data.layouts.cells import Asked, check_gap, gap_words, number, require
 from orpo_studio.data.layouts.layout import CHOSEN_COLUMNS, REJECTED_COLUMNS, Found, Layout
 from orpo_studio.data.layouts.sample import NEARLY_ALL, Row, Sample, at, share_of, unfolded
@@ -131,7 +131,7 @@ def _shp(sample: Sample, mapping: ByHand) -> Found | None:
 def _safe_rlhf(sample: Sample, mapping: ByHand) -> Found | None:
     first, second = sample.find("response_0"), sample.find("response_1")
     better, safer = sample.find("better_response_id"), sample.find("safer_response_id")
-    prompt = prompt_of(sample)
+    prompt = prompt_or_turns_of(sample)
     taken = (safer or better) if mapping.preference == "safer" else (better or safer)
     if first is None or second is None or prompt is None or taken is None:
         return None
@@ -214,7 +214,7 @@ def _is_list_of_texts(cell: object) -> bool:
 
 def _prompt_path(sample: Sample) -> str | None:
     """Return the prompt's column, or the field inside it that holds the text (WebGPT's ``question.full_text``)."""
-    prompt = prompt_of(sample) or sample.find("context", "post", "article")
+    prompt = prompt_or_turns_of(sample) or sample.find("context", "post", "article")
     if prompt and not sample.any_messages(prompt):
         for name in ("full_text", "text"):
             if any(isinstance(cell, dict) and name in cell for cell in sample.cells(prompt)):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from orpo_studio.data.layouts.answers import Answers, asked_in, between, prompt_of
+from orpo_studio.data.layouts.answers import Answers, asked_in, between, ends_answered, mostly_answered, prompt_of
 from orpo_studio.data.layouts.cells import question_and_answer
 from orpo_studio.data.layouts.layout import (
     CHOSEN_COLUMNS,
@@ -12,11 +12,9 @@ from orpo_studio.data.layouts.layout import (
     Layout,
     and_,
 )
-from orpo_studio.data.layouts.sample import Sample, is_message_list, share_of, unfolded
+from orpo_studio.data.layouts.sample import Sample, is_message_list, unfolded
 from orpo_studio.data.mapping import Mapping as ByHand
 from orpo_studio.data.messages import looks_like_message
-
-_MOSTLY = 0.5
 
 
 def _named_answers(sample: Sample, mapping: ByHand, prompt: str | None) -> Answers | None:
@@ -40,21 +38,11 @@ def _sharegpt(sample: Sample, mapping: ByHand) -> Found | None:
     answers = _named_answers(sample, mapping, turns)
     if turns is None or answers is None or not sample.any_messages(turns):
         return None
-    if _mostly_answered(sample, turns):
+    if mostly_answered(sample, turns):
         return None  # whole conversations beside pairs that have their own prompt
     return answers.found(
         f"{turns} holds the turns before the answer; {answers.chosen} and {answers.rejected} are the two answers."
     )
-
-
-def _mostly_answered(sample: Sample, turns: str) -> bool:
-    return share_of(sample.cells(turns), lambda cell: _ends_answered(cell, sample.roles)) > _MOSTLY
-
-
-def _ends_answered(cell: object, roles: Mapping[str, str]) -> bool:
-    last = cell[-1] if isinstance(cell, list) and cell else cell
-    name = (last.get("role") or last.get("from")) if isinstance(last, dict) else None
-    return isinstance(name, str) and roles.get(name.strip().lower()) == "assistant"
 
 
 def _ms_swift(sample: Sample, mapping: ByHand) -> Found | None:
@@ -67,7 +55,7 @@ def _openpipe(sample: Sample, mapping: ByHand) -> Found | None:
 
 def _beside_conversation(sample: Sample, mapping: ByHand, rejected_names: tuple[str, ...]) -> Found | None:
     turns, rejected = sample.find("messages"), sample.find(*rejected_names)
-    if turns is None or rejected is None or not _mostly_answered(sample, turns):
+    if turns is None or rejected is None or not mostly_answered(sample, turns):
         return None
     answers = between(sample, mapping, asked_in(sample, None), turns, rejected)
     return answers.found(f"{turns} ends with the chosen answer; {rejected} is what stands in its place when rejected.")
@@ -95,7 +83,7 @@ def _asks_and_answers(cell: object) -> bool:
 
 
 def _is_answer_alone(cell: object, roles: Mapping[str, str]) -> bool:
-    return not isinstance(cell, list) or not cell or _ends_answered(cell[0], roles)
+    return not isinstance(cell, list) or not cell or ends_answered(cell[0], roles)
 
 
 def _prompt_and_messages(sample: Sample, mapping: ByHand) -> Found | None:

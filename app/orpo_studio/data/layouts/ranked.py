@@ -7,7 +7,7 @@ from functools import partial
 from itertools import groupby, pairwise, product
 from typing import cast
 
-from orpo_studio.data.layouts.answers import asked_in, prompt_of
+from orpo_studio.data.layouts.answers import asked_in, prompt_or_turns_of
 from orpo_studio.data.layouts.cells import Asked, check_gap, number, require
 from orpo_studio.data.layouts.compared import names_a_pair
 from orpo_studio.data.layouts.layout import SYSTEM_COLUMNS, Found, Layout, first_pairs
@@ -163,7 +163,7 @@ def _scored(sample: Sample, mapping: ByHand) -> Found | None:
 
 
 def _list_of_answers(sample: Sample, mapping: ByHand, orders: Sequence[str], *, is_rank: bool) -> Found | None:
-    prompt = prompt_of(sample)
+    prompt = prompt_or_turns_of(sample)
     if prompt is None or names_a_pair(sample):
         return None
     for name in _LISTS:
@@ -254,7 +254,7 @@ def _post(info: object, column: str) -> str:
 
 
 def _best_of_samples(sample: Sample, mapping: ByHand) -> Found | None:
-    prompt, best = prompt_of(sample) or sample.find("post", "article", "context"), sample.find("best")
+    prompt, best = prompt_or_turns_of(sample) or sample.find("post", "article", "context"), sample.find("best")
     columns = _numbered(sample)
     if prompt is None or best is None or len(columns) < 2:
         return None

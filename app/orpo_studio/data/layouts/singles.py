@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orpo_studio.data.layouts.answers import asked_in, prompt_of
+from orpo_studio.data.layouts.answers import asked_in, prompt_or_turns_of
 from orpo_studio.data.layouts.cells import Asked, number, require
 from orpo_studio.data.layouts.layout import CONVERSATION_COLUMNS, Found, Layout, not_pairs
 from orpo_studio.data.layouts.sample import NEARLY_ALL, Row, Sample, at, share_of
@@ -83,7 +83,7 @@ def _labelled(sample: Sample, mapping: ByHand) -> Found | None:  # noqa: ARG001 
     if label is None or share_of(sample.cells(label), lambda cell: is_good(cell) is not None) < NEARLY_ALL:
         return None
     turns = sample.find(*CONVERSATION_COLUMNS)
-    prompt, completion = prompt_of(sample), sample.find(*_COMPLETIONS)
+    prompt, completion = prompt_or_turns_of(sample), sample.find(*_COMPLETIONS)
     if prompt and completion:
         return Labelled(asked_in(sample, prompt), completion, label, sample.roles).found()
     if turns and sample.any_messages(turns):
