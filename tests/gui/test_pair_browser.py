@@ -198,3 +198,15 @@ def test_that_pieces_cover_a_stretch_with_the_marks_of_each_character(
     assert sorted(kinds) == list(range(first, end))
     for place, found in kinds.items():
         assert found == {mark.kind for mark in marks if mark.start <= place < mark.end}
+
+
+def test_that_the_text_looked_for_is_marked_and_brought_into_view(qtbot: QtBot, browser: PairBrowser) -> None:
+    long = "word 🙂 " * 2_000 + "Paris " + "word " * 2_000
+    browser.show_pages(ListPages([pair_of(1, long, "yes", "Paris")]))
+    browser.tools.text.setText("paris")
+    browser.tools.parts.setCurrentIndex(1)
+    settle(qtbot, browser)
+    cursor = browser.view.prompt.textCursor()
+    cursor.movePosition(cursor.MoveOperation.NextCharacter, cursor.MoveMode.KeepAnchor, 5)
+    assert cursor.selectedText() == "Paris"
+    assert cursor.charFormat().background().style() != Qt.BrushStyle.NoBrush

@@ -1,5 +1,6 @@
 """The Data page: the source and its split above, the pairs in a table, the selected pair as the model will see it."""
 
+import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt
@@ -23,6 +24,7 @@ from orpo_studio.gui.widgets.basic import button, label
 from orpo_studio.gui.widgets.combo import ComboBox
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.in_words import SpokenError
+from orpo_studio.words import duration, percent
 
 if TYPE_CHECKING:
     from orpo_studio.config import RunSpec
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from orpo_studio.models.card import ModelCard
 
 SOURCE, HELD_OUT, HELD_OUT_FILE = "data.source", "data.held_out", "data.held_out_file"
+_PATIENCE_S = 1.5
+"""After so long the remaining time is said."""
 _MENDED_BY_HAND = frozenset({"missing-columns", "mapping", "too-few-rows"})
 """Problems of data that saying which column is which can mend."""
 FILES = "Preference data (*.json *.jsonl *.parquet *.arrow *.csv *.tsv *.gz *.zst *.bz2 *.xz *.zip);;All files (*)"
@@ -47,6 +51,7 @@ class DataPage(Page):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__(bench)
+        self._began = time.monotonic()
         self._was_shown = False
         self._source_shown = ""
         self._pages: Pages | None = None
@@ -146,7 +151,12 @@ class DataPage(Page):
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName("Reading the data")
-        self.body.addWidget(self.progress)
+        self.progress_words = label("", "muted")
+        progress = QHBoxLayout()
+        progress.setSpacing(em(0.75))
+        progress.addWidget(self.progress, 1)
+        progress.addWidget(self.progress_words)
+        self.body.addLayout(progress)
 
     def _build_pairs(self) -> None:
         self.browser = PairBrowser()
@@ -193,7 +203,10 @@ class DataPage(Page):
     def _on_data(self) -> None:
         data = self.bench.data
         self.progress.setVisible(data.is_busy)
+        self.progress_words.setVisible(data.is_busy)
+        self.progress_words.setText("")
         self.progress.setValue(0)
+        self._began = time.monotonic()
         self.counts.setVisible(data.prepared is not None)
         self.columns.setVisible(data.prepared is not None and self._can_map())
         self.shown.setVisible(data.prepared is not None)
@@ -331,6 +344,9 @@ class DataPage(Page):
 
     def _on_progress(self, share: float) -> None:
         self.progress.setValue(round(share * 1000))
+        took = time.monotonic() - self._began
+        if share > 0.02 and took > _PATIENCE_S:
+            self.progress_words.setText(f"{percent(share)}, about {duration(took * (1 - share) / share)} left")
 
     def _browse(self, name: str) -> None:
         dialog = QFileDialog(self, "Choose preference pairs", filter=FILES)

@@ -164,7 +164,9 @@ class PairBrowser(QWidget):
     def _look(self) -> None:
         self._show_sorting()
         if self._pages is not None:
-            wanted = Wanted(self._pages, self._span(), self._only, self.tools.query(), self.tools.sorting())
+            query = self.tools.query()
+            wanted = Wanted(self._pages, self._span(), self._only, query, self.tools.sorting())
+            self.view.mark_found(query)
             self.finding.look(wanted)
             if self.finding.is_running:
                 self._show_state()

@@ -59,8 +59,9 @@ class TextPane(QWidget):
             self._say(counting=counting)
             return
         repaint = not same or part.marks != self._part.marks
-        self._first = self._first if same else 0
         self._part = part
+        if not same:
+            self._first = (self._found_from(0) or 0) // PART_LENGTH * PART_LENGTH
         self._say(counting=counting)
         if repaint:
             self._fill()
@@ -89,7 +90,8 @@ class TextPane(QWidget):
                 formats[kinds] = self._format(kinds)
             cursor.insertText(text[start:stop], formats[kinds])
         cursor.endEditBlock()
-        cursor.movePosition(QTextCursor.MoveOperation.Start)
+        found = self._found_from(first)
+        cursor.setPosition(self._place(found - first) if found is not None and found < end else 0)
         self.text.setTextCursor(cursor)
         self._pager.setVisible(len(text) > PART_LENGTH)
         self.where.setText(f"Characters {first + 1:,} to {end:,} of {len(text):,}")
@@ -101,13 +103,26 @@ class TextPane(QWidget):
             control.setEnabled(leads_on)
             control.setVisible(leads_on)
 
+    def _found_from(self, place: int) -> int | None:
+        """Return where the text that is looked for is found first, from a character on."""
+        return min(
+            (mark.start for mark in self._part.marks if mark.kind == "found" and mark.start >= place), default=None
+        )
+
+    def _place(self, characters: int) -> int:
+        """Return the document's position behind so many characters: it counts those beyond 16 bits as two."""
+        start = self._part.text[self._first : self._first + characters]
+        return len(start) + sum(character > "\uffff" for character in start)
+
     def _format(self, kinds: frozenset[Kind]) -> QTextCharFormat:
         colors = theme().colors
         made = QTextCharFormat()
         if "differs" in kinds and "cut" not in kinds:
             accent = colors.chosen if self._kind == "chosen" else colors.rejected
             made.setBackground(_blend(accent, colors.panel, _TINT))
-        if "special" in kinds:
+        if "found" in kinds:
+            made.setBackground(_blend(colors.attention, colors.panel, 2 * _TINT))
+        elif "special" in kinds:
             made.setForeground(QColor(colors.muted))
             made.setBackground(QColor(colors.raised))
         if "cut" in kinds:

@@ -1,18 +1,21 @@
 """A pair as one model will read it, ready to be shown: texts, marks and counts. No widget."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from orpo_studio.data.pair import Message, Pair
     from orpo_studio.data.rendering import PairTokens, RenderedPair
+    from orpo_studio.data.search import TextQuery
     from orpo_studio.models.card import ModelCard
     from orpo_studio.models.chat_template import ChatTemplate
     from orpo_studio.models.token_counter import TokenCounter
 
-Kind = Literal["special", "differs", "cut"]
+Kind = Literal["special", "differs", "cut", "found"]
 _MOST_MARKS = 20_000
+_MOST_FOUND = 2_000
 _MOST_COUNTED = 200_000
 """Characters of a pair whose tokens are counted; of a longer one they are estimated from its beginning."""
 _SAMPLED = 50_000
@@ -83,6 +86,19 @@ class Sheet:
     chosen: Part
     rejected: Part
     note: str = ""
+
+
+def mark_found(sheet: Sheet, query: "TextQuery | None") -> Sheet:
+    """Return a sheet on which the text that was looked for is marked, too."""
+    if query is None:
+        return sheet
+    pattern = re.compile(query.pattern(match_case=query.match_case))
+    marked = {}
+    for name in query.parts:
+        part: Part = getattr(sheet, name)
+        found = (Mark(*place.span(), "found") for place in islice(pattern.finditer(part.text), _MOST_FOUND))
+        marked[name] = replace(part, marks=(*part.marks, *found))
+    return replace(sheet, **marked)
 
 
 def lay_out(pair: "Pair", reading: Reading | None, max_length: int, *, count: bool = True) -> Sheet:

@@ -9,12 +9,13 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from orpo_studio.gui.background import Task, on_main_thread, run_in_background
 from orpo_studio.gui.pairs.pane import TextPane
-from orpo_studio.gui.pairs.reading import Part, Reading, Sheet, lay_out
+from orpo_studio.gui.pairs.reading import Part, Reading, Sheet, lay_out, mark_found
 from orpo_studio.gui.theme import em, theme
 from orpo_studio.gui.widgets.basic import label
 
 if TYPE_CHECKING:
     from orpo_studio.data.pages import Pages
+    from orpo_studio.data.search import TextQuery
 
 AT_ONCE = 4_000
 """A pair with no more bytes of text is shown at once, which takes less than a frame of the screen. A longer one is laid
@@ -32,6 +33,7 @@ class PairView(QWidget):
         self._shown: tuple[Pages, int] | None = None
         self._reading: Reading | None = None
         self._max_length = 0
+        self._query: TextQuery | None = None
         self._task: Task | None = None
         self._waiting: list[Callable[[], None]] = []
         self._next = QTimer(self, singleShot=True, interval=0)
@@ -67,6 +69,12 @@ class PairView(QWidget):
             self._reading, self._max_length = reading, max_length
             self._show()
 
+    def mark_found(self, query: "TextQuery | None") -> None:
+        """Mark a text that is looked for."""
+        if query != self._query:
+            self._query = query
+            self._show()
+
     def clear(self) -> None:
         """Show no pair."""
         self._shown = None
@@ -85,16 +93,16 @@ class PairView(QWidget):
             self._fill(_NOTHING)
             return
         pages, position = self._shown
-        reading, max_length = self._reading, self._max_length
+        reading, max_length, query = self._reading, self._max_length, self._query
         if pages.text_bytes(position) <= AT_ONCE:
-            self._fill(lay_out(pages.pair(position), reading, max_length))
+            self._fill(mark_found(lay_out(pages.pair(position), reading, max_length), query))
             return
 
         def work(task: Task) -> Sheet:
             pair = pages.pair(position)
             first = lay_out(pair, reading, max_length, count=False)
-            on_main_thread(self, self._fill_if_current, task, first)
-            return lay_out(pair, reading, max_length)
+            on_main_thread(self, self._fill_if_current, task, mark_found(first, query))
+            return mark_found(lay_out(pair, reading, max_length), query)
 
         self._task = run_in_background(self, work, self._on_laid_out, self._on_failed)
 
