@@ -12,13 +12,18 @@ from orpo_studio.data.problem import DataProblem
 from orpo_studio.data.rows import Advance, NumberedRow
 
 _AT_ONCE = 1_000
+_FILE = b"ARROW1\x00\x00"
+_STREAM = b"\xff\xff\xff\xff"
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+_LARGE_BATCH = 64 << 20
+"""Files whose batches are larger than this are mapped into memory, in bytes."""
 
 
 def arrow_rows(file: Path | BinaryIO, name: str, size: int, advance: Advance) -> Iterator[NumberedRow]:
     """Yield the rows of an Arrow IPC file (Feather version 2) or stream, a thousand as Python objects at a time.
 
     Args:
-        file: a path, which is mapped into memory, or an open file that can be sought.
+        file: a path, or an open file that can be sought.
         name: of the file, for what is said of it.
         size: of the file, in bytes.
         advance: told which share of the rows or bytes has been read, 0 to 1.
@@ -27,7 +32,7 @@ def arrow_rows(file: Path | BinaryIO, name: str, size: int, advance: Advance) ->
         DataProblem: the file is damaged, or names a column twice.
     """
     number = 0
-    with _spoken(name), pa.memory_map(str(file)) if isinstance(file, Path) else pa.PythonFile(file, "r") as source:
+    with _spoken(name), _opened(file, size) as source:
         for batch, share in _batches(source, size):
             check_columns(batch.schema, name)
             check_row_count(number + batch.num_rows, size, name)
@@ -39,18 +44,34 @@ def arrow_rows(file: Path | BinaryIO, name: str, size: int, advance: Advance) ->
             advance(min(1.0, share))
 
 
+def _opened(file: Path | BinaryIO, size: int) -> Any:
+    """Open a file so that little of it counts as memory: one with small batches is read, one with large is mapped."""
+    if not isinstance(file, Path):
+        return pa.PythonFile(file, "r")
+    with file.open("rb") as start:
+        if start.read(8) != _FILE:
+            return pa.OSFile(str(file))
+    with pa.memory_map(str(file)) as source, pa.ipc.open_file(source) as reader:
+        largest = size / max(1, reader.num_record_batches)
+    return pa.memory_map(str(file)) if largest > _LARGE_BATCH else pa.OSFile(str(file))
+
+
 def _batches(source: Any, size: int) -> Iterator[tuple[pa.RecordBatch, float]]:
     """Yield the batches, each with the share of the file that has then been read."""
     start = source.read(8)
-    source.seek(0)
-    if start == b"ARROW1\x00\x00":
+    if start == _FILE:
+        source.seek(0)
         with pa.ipc.open_file(source) as reader:
             for place in range(reader.num_record_batches):
                 yield reader.get_batch(place), (place + 1) / reader.num_record_batches
-    else:
-        with pa.ipc.open_stream(source) as reader:
-            for batch in reader:
-                yield batch, source.tell() / max(1, size)
+        return
+    source.seek(max(0, size - len(_END_OF_STREAM)))
+    if start.startswith(_STREAM) and source.read(len(_END_OF_STREAM)) != _END_OF_STREAM:
+        raise pa.ArrowInvalid("The stream has no end: whatever wrote or copied it was stopped.")
+    source.seek(0)
+    with pa.ipc.open_stream(source) as reader:
+        for batch in reader:
+            yield batch, source.tell() / max(1, size)
 
 
 def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:

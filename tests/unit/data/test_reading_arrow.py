@@ -159,6 +159,16 @@ def test_that_a_file_cut_anywhere_is_refused_or_accounted_for(tmp_path: Path, fo
         problem_of(path)
 
 
+def test_that_a_stream_that_was_stopped_between_two_batches_is_refused(tmp_path: Path) -> None:
+    path = write_stream(tmp_path / "a.arrow", ROWS, batch=1_000)
+    content = path.read_bytes()
+    second = content.index(b"\xff\xff\xff\xff", content.index(b"Question 999?"))
+    path.write_bytes(content[:second])
+    problem = problem_of(path)
+    assert problem.code == "broken-arrow"
+    assert "no end" in problem.detail
+
+
 def test_that_a_feather_file_of_version_1_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.feather"
     path.write_bytes(b"FEA1" + bytes(100))
