@@ -34,7 +34,9 @@ def remove_control(content: str) -> str:
 
 
 def strip_leaked(content: str) -> str:
-    """Cut tokens and headings of chat templates off both ends."""
+    """Cut tokens and headings of chat templates off both ends; HTML that strikes words out stays."""
+    if "<s>" in content and "</s>" in content and not content.lstrip().startswith("<s>"):
+        return content
     return _LEAKED_END.sub("", _LEAKED_START.sub("", content))
 
 

@@ -18,7 +18,7 @@ DAMAGE = (
 """Letters that only stand together where UTF-8 was read as Latin-1 or Windows-1252, and the mark of lost ones."""
 CONTROL = "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufeff\u202a-\u202e\u2066-\u2069]"
 LEAKED = (
-    r"<\|[a-zA-Z_0-9]{2,40}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</s>"
+    r"<\|[a-zA-Z_0-9]{2,40}\|>|(?:<s>\s*)?\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</s>"
     r"|(?:^|\n)#{2,3} ?(?:Assistant|Human|Instruction|Response|User|System) ?:"
     r"|(?:^|\n)(?:Human|Assistant|USER|ASSISTANT): "
 )

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from helpers.prepared_pairs import pair, prepared
 from orpo_studio.data.conversion import convert
-from orpo_studio.data.doctor.examination import KINDS, examine
+from orpo_studio.data.doctor.columns import open_pairs
+from orpo_studio.data.doctor.examination import KINDS, ROW_CHECKS, examine
+from orpo_studio.data.doctor.facts import gather
 from orpo_studio.data.doctor.remedy_names import REMEDIES
 from orpo_studio.data.doctor.report import Report, Severity
 from orpo_studio.data.pair import Message, Pair
@@ -84,6 +87,24 @@ def test_that_every_kind_is_found_alone_and_only_where_it_is(tmp_path: Path, cle
     alone = {"same-answers", "empty-answers", "role-errors", "prompt-in-answer", "encoding-damage", "template-tokens"}
     for code in alone | {"control-characters", "personal-data", "secrets", "script-mismatch", "toxic-source"}:
         assert len(rows(found, code)) == 1, code
+
+
+def test_that_rows_are_numbered_across_batches(tmp_path: Path) -> None:
+    pairs = [pair(f"What is {number}?", f"The number {number}.", f"Not {number}.") for number in range(2_100)]
+    places = (0, 1_023, 1_024, 1_500, 2_099)
+    for place in places:
+        pairs[place] = Pair(
+            [turn("system", "Be brief."), turn("user", "What?"), turn("user", f"What is {place}?")],
+            [turn("assistant", f"It is {place}.<|eot_id|>")],
+            [turn("assistant", "No."), turn("assistant", f"Not {place}.")],
+            1,
+        )
+    data = prepared(tmp_path / "data", pairs[:2_000], pairs[2_000:])
+    checks = [check for check in ROW_CHECKS if check.kind.code in {"role-errors", "template-tokens"}]
+    with open_pairs(data.folder, train=2_000) as opened:
+        found = gather(opened, checks, sketch=False)
+    for check in checks:
+        assert tuple(np.flatnonzero(found.masks[check.kind.code]).tolist()) == places
 
 
 def test_that_a_report_says_of_every_kind_what_was_seen(tmp_path: Path, clean: list[Pair]) -> None:

@@ -143,7 +143,8 @@ def test_that_nothing_is_left_of_what_was_cancelled(tmp_path: Path, clean: list[
     [
         (repair_encoding, "Ein schöner Tag: 5 °C, „so“ – naïve façade, ÉCOLE, 100 €, Ã"),
         (remove_control, "Tabs\tand\nlines – stay, 👩‍👩‍👧 too."),
-        (strip_leaked, "<s>struck</s> is HTML in the midst; [INST] too."),
+        (strip_leaked, "In the midst <|im_end|> stays, as does [INST] here."),
+        (strip_leaked, "HTML strikes out <s>what was wrong</s>"),
         (mask_personal, "In 2023-04-05 12:30:45 there were 1,234,567 of 192.168.10.25 at user@example.com, 555-0123."),
         (mask_secrets, "The sk-learn package, hf_hub and AKIA are names."),
     ],
