@@ -16,8 +16,8 @@ from orpo_studio.data.doctor.report import Report
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled, DataProblem
 from orpo_studio.gui.doctor import examination
-from orpo_studio.gui.doctor.examination import Question
 from orpo_studio.gui.doctor.finding_card import FindingCard
+from orpo_studio.gui.doctor.making import Question
 from orpo_studio.gui.doctor.panel import DoctorPanel
 from orpo_studio.gui.help import HelpWindow
 from orpo_studio.gui.notice import Notice
