@@ -3,9 +3,9 @@
 import time
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QProgressBar, QStackedWidget
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QStackedWidget
 
 from orpo_studio.config import DEMO, find_option
 from orpo_studio.gui.background import Task, run_in_background
@@ -17,6 +17,7 @@ from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.pairs.aside import SetAsideTable
 from orpo_studio.gui.pairs.browser import PairBrowser
 from orpo_studio.gui.pairs.empty import EmptyData
+from orpo_studio.gui.pairs.fields import SOURCE, SourceFields
 from orpo_studio.gui.pairs.reading import Reading
 from orpo_studio.gui.pairs.source import PairSource, load_libraries
 from orpo_studio.gui.theme import em
@@ -34,12 +35,10 @@ if TYPE_CHECKING:
     from orpo_studio.data.prepared import PreparedData
     from orpo_studio.models.card import ModelCard
 
-SOURCE, HELD_OUT, HELD_OUT_FILE = "data.source", "data.held_out", "data.held_out_file"
 _PATIENCE_S = 1.5
 """After so long the remaining time is said."""
 _MENDED_BY_HAND = frozenset({"missing-columns", "mapping", "too-few-rows"})
 """Problems of data that saying which column is which can mend."""
-FILES = "Preference data (*.json *.jsonl *.parquet *.arrow *.csv *.tsv *.gz *.zst *.bz2 *.xz *.zip);;All files (*)"
 
 
 class DataPage(Page):
@@ -63,10 +62,11 @@ class DataPage(Page):
         self._reading: Reading | None = None
         self._reading_of: ModelCard | None = None
         self._reading_task: Task | None = None
-        self._build_source()
+        self.fields = SourceFields(bench)
+        self.held_out, self.held_out_problem = self.fields.held_out, self.fields.held_out_problem
+        self.body.addWidget(self.fields)
         self._build_summary()
         self._build_pairs()
-        bench.draft.changed.connect(self._show_fields)
         bench.draft.changed.connect(self._read_pairs)
         bench.subject_changed.connect(self._on_subject)
         bench.data.changed.connect(self._on_data)
@@ -85,8 +85,7 @@ class DataPage(Page):
         if name == REMEDIES:
             self.show_doctor()
             return
-        field = {HELD_OUT: self.held_out, HELD_OUT_FILE: self.held_out_file}.get(name, self.source)
-        field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.fields.focus(name)
 
     def show_doctor(self) -> None:
         """Show the doctor's report in place of the pairs."""
@@ -98,35 +97,6 @@ class DataPage(Page):
         return not self.bench.data.is_busy and self._pair_source.is_settled and self.browser.is_settled
 
     # --- building
-
-    def _build_source(self) -> None:
-        self.source = _field(SOURCE, "JSON, JSONL, Parquet or CSV file with prompt, chosen and rejected")
-        self.source.textEdited.connect(lambda text: self.bench.draft.set_text(SOURCE, text))
-        self.browse = button("Browse…", lambda: self._browse(SOURCE), name="Browse for preference pairs")
-        self.demo = button("Try the demo", self.bench.use_demo, "link")
-        row = QHBoxLayout()
-        row.setSpacing(em(0.75))
-        row.addWidget(self.source, 1)
-        row.addWidget(self.browse)
-        row.addWidget(self.demo)
-        self.body.addLayout(row)
-        self.held_out = _field(HELD_OUT, "0.1")
-        self.held_out.setFixedWidth(em(5))
-        self.held_out.textEdited.connect(lambda text: self.bench.draft.set_text(HELD_OUT, text))
-        self.held_out_file = _field(HELD_OUT_FILE, "or a file of its own with held-out pairs")
-        self.held_out_file.textEdited.connect(lambda text: self.bench.draft.set_text(HELD_OUT_FILE, text))
-        self.browse_held_out = button(
-            "Browse…", lambda: self._browse(HELD_OUT_FILE), name="Browse for a file of held-out pairs"
-        )
-        self.held_out_problem = label("", "failure", wrap=True)
-        second = QHBoxLayout()
-        second.setSpacing(em(0.75))
-        second.addWidget(label("Held-out share"))
-        second.addWidget(self.held_out)
-        second.addWidget(self.held_out_file, 1)
-        second.addWidget(self.browse_held_out)
-        self.body.addLayout(second)
-        self.body.addWidget(self.held_out_problem)
 
     def _build_summary(self) -> None:
         self.title_row.addWidget(DoctorLink(self.bench.doctor, self.show_doctor, self))
@@ -175,30 +145,8 @@ class DataPage(Page):
     # --- showing
 
     def _on_subject(self) -> None:
-        editable = not self.bench.read_only
-        for field in (self.source, self.held_out, self.held_out_file):
-            field.setReadOnly(not editable)
-        for control in (self.browse, self.demo, self.browse_held_out):
-            control.setVisible(editable)
-        self._show_fields()
         self._on_model()
         self._on_data()
-
-    def _show_fields(self) -> None:
-        for field, name in (
-            (self.source, SOURCE),
-            (self.held_out, HELD_OUT),
-            (self.held_out_file, HELD_OUT_FILE),
-        ):
-            option = find_option(name)
-            text = option.format(self.bench.value(option))
-            if not field.hasFocus() or field.isReadOnly():
-                field.setText(text)
-        by_file = bool(self.held_out_file.text()) or self.source.text() == DEMO
-        self.held_out.setEnabled(not by_file)
-        problems = [issue.message for issue in self.bench.draft.checked.errors if issue.name == HELD_OUT]
-        self.held_out_problem.setText(problems[0] if problems and not self.bench.read_only else "")
-        self.held_out_problem.setVisible(bool(self.held_out_problem.text()))
 
     def _on_data(self) -> None:
         data = self.bench.data
@@ -347,26 +295,3 @@ class DataPage(Page):
         took = time.monotonic() - self._began
         if share > 0.02 and took > _PATIENCE_S:
             self.progress_words.setText(f"{percent(share)}, about {duration(took * (1 - share) / share)} left")
-
-    def _browse(self, name: str) -> None:
-        dialog = QFileDialog(self, "Choose preference pairs", filter=FILES)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self._choose(name, path))
-        dialog.open()
-
-    def _choose(self, name: str, path: str) -> None:
-        with QSignalBlocker(self.source), QSignalBlocker(self.held_out_file):
-            (self.source if name == SOURCE else self.held_out_file).setText(path)
-        self.bench.draft.set(name, path)
-
-
-def _field(name: str, placeholder: str) -> QLineEdit:
-    option = find_option(name)
-    field = QLineEdit(placeholderText=placeholder)
-    field.setProperty("option", name)
-    field.setAccessibleName(option.title)
-    field.setAccessibleDescription(option.help)
-    field.setToolTip(option.help)
-    field.setWhatsThis(option.help)
-    return field
