@@ -93,12 +93,19 @@ def mark_found(sheet: Sheet, query: "TextQuery | None") -> Sheet:
     if query is None:
         return sheet
     pattern = re.compile(query.pattern(match_case=query.match_case))
-    marked = {}
-    for name in query.parts:
-        part: Part = getattr(sheet, name)
+
+    def marked(name: str, part: Part) -> Part:
+        if name not in query.parts:
+            return part
         found = (Mark(*place.span(), "found") for place in islice(pattern.finditer(part.text), _MOST_FOUND))
-        marked[name] = replace(part, marks=(*part.marks, *found))
-    return replace(sheet, **marked)
+        return replace(part, marks=(*part.marks, *found))
+
+    return Sheet(
+        marked("prompt", sheet.prompt),
+        marked("chosen", sheet.chosen),
+        marked("rejected", sheet.rejected),
+        sheet.note,
+    )
 
 
 def lay_out(pair: "Pair", reading: Reading | None, max_length: int, *, count: bool = True) -> Sheet:
