@@ -122,7 +122,7 @@ def _look(batch: PairBatch, checks: Sequence[RowCheck], sketch: bool) -> _BatchF
     sketched: list[Sketches] = []
     if sketch:
         start = time.perf_counter()
-        hashes = [word_hashes(text) for text in texts]
+        hashes = [word_hashes(text, whole_words=True) for text in texts]
         sketched = [sketches(*own) for own in (*hashes, joined(hashes))]
         seconds["sketches"] = time.perf_counter() - start
     masks: dict[str, Bools] = {}

@@ -206,7 +206,7 @@ def _better_than_lot(margins: np.ndarray) -> bool:
 
     Where it is not, half of the pairs may be flipped, or the answers may tell nothing: nobody can say which.
     """
-    return float((margins > 0).mean()) > 0.5 + 1 / np.sqrt(len(margins))
+    return bool((margins > 0).mean() > 0.5 + 1 / np.sqrt(len(margins)))
 
 
 def _summed_up(likelihood: np.ndarray, least: float) -> tuple[float, float, float]:

@@ -1,7 +1,7 @@
 """Numbers that stand for texts: exact keys, and MinHash sketches that tell how alike two texts are.
 
-What is hashed for a sketch are the eight bytes from the beginning of each word on, in small ASCII letters: a word
-and a half of the languages that have blanks, one or two signs of those that have none.
+What is hashed for a sketch are the first eight bytes of each word, in small ASCII letters; of languages without
+blanks, two signs and a part of the third from each sign on.
 """
 
 from hashlib import blake2b

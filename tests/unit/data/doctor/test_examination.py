@@ -9,6 +9,7 @@ import pytest
 from helpers.prepared_pairs import pair, prepared
 from orpo_studio.data.conversion import convert
 from orpo_studio.data.doctor.columns import open_pairs
+from orpo_studio.data.doctor.duplicates import near_duplicates
 from orpo_studio.data.doctor.examination import KINDS, ROW_CHECKS, examine
 from orpo_studio.data.doctor.facts import gather
 from orpo_studio.data.doctor.remedy_names import REMEDIES
@@ -122,6 +123,23 @@ def test_that_duplicates_and_contradictions_are_found(tmp_path: Path, clean: lis
     assert rows(found, "exact-duplicates") == (60,)
     assert rows(found, "near-duplicates") == (61,)
     assert rows(found, "contradictory-pairs") == (5, 62)
+
+
+def test_that_copies_with_a_word_changed_are_nearly_the_same(tmp_path: Path, clean: list[Pair]) -> None:
+    def other(content: str, place: int) -> str:
+        words = content.split()
+        words[place % len(words)] = "another"
+        return " ".join(words)
+
+    copies = [
+        pair(*(other(part[-1]["content"], row) for part in (one.prompt, one.chosen, one.rejected)))
+        for row, one in enumerate(clean)
+    ]
+    data = prepared(tmp_path / "data", [*clean, *copies])
+    with open_pairs(data.folder, train=data.summary.train) as opened:
+        found = near_duplicates(gather(opened, ()))
+    assert found.min() >= len(clean)
+    assert len(found) > 0.75 * len(copies)
 
 
 def test_that_the_held_out_copy_of_a_duplicate_is_not_the_one_to_go(tmp_path: Path, clean: list[Pair]) -> None:
