@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from orpo_studio.data.pair import Pair
 
 PAGE = 64
+PAGE_OUT_OF_ORDER = 16
+"""Rows that lie anywhere in the file cost more each: no more are read than are in view."""
 PAGES_KEPT = 32
 HEADINGS = ("Row", "Prompt", "Chosen", "Rejected", "Length", "Chosen − rejected")
 NUMBERS = frozenset({0, 4, 5})
@@ -53,8 +55,10 @@ class PairTableModel(QAbstractTableModel):
         Where an order only goes on from the one that is shown, the rows shown stay as they are.
         """
         if order is not None and self._goes_on(pages, order):
+            if len(order) == self.rowCount():
+                return
             self.beginInsertRows(QModelIndex(), self.rowCount(), len(order) - 1)
-            self._cells.pop((self.rowCount() - 1) // PAGE, None)  # the last page was not full
+            self._cells.pop((self.rowCount() - 1) // self._page, None)  # the last page was not full
             self._order = order
             self.endInsertRows()
             return
@@ -65,9 +69,13 @@ class PairTableModel(QAbstractTableModel):
 
     def _goes_on(self, pages: "Pages | None", order: "np.ndarray") -> bool:
         before = self._order
-        if before is None or pages is not self._pages or not 0 < len(before) < len(order):
+        if before is None or pages is not self._pages or not 0 < len(before) <= len(order):
             return False
         return bool((order[: len(before)] == before).all())
+
+    @property
+    def _page(self) -> int:
+        return PAGE if self._order is None else PAGE_OUT_OF_ORDER
 
     @property
     def pages(self) -> "Pages | None":
@@ -121,12 +129,12 @@ class PairTableModel(QAbstractTableModel):
         return None
 
     def _row(self, row: int) -> "PairCells":
-        number, place = divmod(row, PAGE)
+        number, place = divmod(row, self._page)
         cells = self._cells.get(number)
         if cells is None:
             if self._pages is None:
                 raise IndexError(row)
-            rows = slice(number * PAGE, (number + 1) * PAGE)
+            rows = slice(number * self._page, (number + 1) * self._page)
             positions = self._span[rows] if self._order is None else self._order[rows].tolist()
             cells = self._cells[number] = self._pages.cells_at(positions)
             if len(self._cells) > PAGES_KEPT:

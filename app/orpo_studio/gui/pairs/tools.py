@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 from orpo_studio.gui.pairs.finding import Sort
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.bar import SlimBar
-from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.widgets.basic import button
 from orpo_studio.gui.widgets.check import CheckBox
 from orpo_studio.gui.widgets.combo import ComboBox
+from orpo_studio.gui.widgets.elided import ElidedLabel
 
 if TYPE_CHECKING:
     from orpo_studio.data.search import TextQuery
@@ -61,7 +62,9 @@ class PairTools(QWidget):
         self.case = CheckBox("Match case")
         self.case.setToolTip("Capital and small letters differ")
         self.parts = _combo("Where to find the text", [text for text, _ in _PARTS], em(11))
-        self.status = label("", "muted")
+        self.status = ElidedLabel("", "muted")
+        # Of one width, whatever it says: counts that change would lay the whole page out anew each time.
+        self.status.setFixedWidth(em(12))
         self.bar = SlimBar("Searching")
         self.bar.setRange(0, 1000)
         self.bar.setFixedWidth(em(6))
@@ -130,7 +133,9 @@ class PairTools(QWidget):
             self._show_progress(shown=False)
         elif not self._patience.isActive() and self.stop.isHidden():
             self._patience.start()
+        self.bar.setUpdatesEnabled(False)  # or the bar paints at once, and with it all that waits to be painted
         self.bar.setValue(round(share * 1000))
+        self.bar.setUpdatesEnabled(True)
         searched = bool(self.text.text())
         words = f"{found:,} of {of:,} match"
         if running:
