@@ -22,7 +22,6 @@ _PHONE = re.compile(
 )
 _INVENTED_PHONE = re.compile(r"\b555[ .-]?01\d\d\b|\b555[ .-]\d{4}\b|123[ .-]?456[ .-]?7890")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
-_IBAN_START = re.compile(r"[A-Z]{2}\d{2}")
 _CLUSTER = re.compile(r"\d(?:[ .()-]{0,2}\d){7,}")
 """Eight digits and more; only there the patterns of numbers, which are slow, are looked for."""
 _CARD = re.compile(
@@ -35,12 +34,10 @@ _KEY_PATTERN = (
     r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
 )
 _KEY = re.compile(_KEY_PATTERN)
-_REACH = 24
+_REACH = 20
 """Bytes in which eight digits of a number stand, with what is written between them."""
 _IS_DIGIT = np.zeros(256, dtype=bool)
 _IS_DIGIT[ord("0") : ord("9") + 1] = True
-_IS_CAPITAL = np.zeros(256, dtype=bool)
-_IS_CAPITAL[ord("A") : ord("Z") + 1] = True
 
 PERSONAL_DATA = Kind(
     code="personal-data",
@@ -89,15 +86,15 @@ def personal(text: str) -> Iterator[tuple[int, int, str]]:
         for match in _EMAIL.finditer(text, max(0, at.start() - 65), at.start() + 100):
             if match.start() < at.start() < match.end() and not _HARMLESS_DOMAIN.search(match[0]):
                 yield match.start(), match.end(), "e-mail"
-    for start in _IBAN_START.finditer(text):
-        if (account := _IBAN.match(text, start.start())) and is_iban(account[0]):
-            yield account.start(), account.end(), "account"
     for cluster in _CLUSTER.finditer(text):
         yield from _numbers(text, max(0, cluster.start() - 5), cluster.end() + 2)
 
 
 def _numbers(text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
-    """Yield card and telephone numbers of a stretch of text."""
+    """Yield account, card and telephone numbers of a stretch of text."""
+    for match in _IBAN.finditer(text, max(0, start - 15), end + 25):
+        if is_iban(match[0]):
+            yield match.start(), match.end(), "account"
     for match in _CARD.finditer(text, start, end):
         digits = re.sub(r"\D", "", match[0])
         if len(set(digits)) > 3 and luhn(digits):
@@ -134,13 +131,11 @@ def has_personal_data(batch: PairBatch) -> Bools:
 
 
 def _worth_a_look(texts: pa.StringArray) -> Bools:
-    """Tell which texts hold an @, eight digits close together, or the beginning of an account number."""
+    """Tell which texts hold an @ or eight digits close together, as account numbers do too."""
     data, ends = bytes_of(texts)
-    digit, capital = _IS_DIGIT[data], _IS_CAPITAL[data]
-    digits = np.flatnonzero(digit)
+    digits = np.flatnonzero(_IS_DIGIT[data])
     close = digits[:-7][digits[7:] - digits[:-7] <= _REACH]
-    account = np.flatnonzero(capital[:-3] & capital[1:-2] & digit[2:-1] & digit[3:])
-    hits = np.concatenate([np.flatnonzero(data == ord("@")), close, account])
+    hits = np.concatenate([np.flatnonzero(data == ord("@")), close])
     found = np.zeros(len(texts), dtype=bool)
     found[np.searchsorted(ends, hits, side="right") - 1] = True
     return found

@@ -160,6 +160,11 @@ def test_that_what_is_well_stays_as_it_is(repair: object, text: str) -> None:
         ("Call +49 30 1234567 now", "Call [phone] now"),
         ("Call (212) 867-5309 now", "Call [phone] now"),
         ("Pay to DE89 3704 0044 0532 0130 00 soon", "Pay to [account] soon"),
+        ("Pay to GB82 WEST 1234 5698 7654 32.", "Pay to [account]."),
+        (
+            "Pay to MT84MALT011000012345MTLCAST001S, or DE89 3704 0044 0532 0130 01",
+            "Pay to [account], or DE89 3704 0044 0532 0130 01",
+        ),
         ("Card 4111 1111 1111 1234 is no card", "Card 4111 1111 1111 1234 is no card"),
         ("Card 4539 1488 0343 6467 is one", "Card [card] is one"),
         ("a.b+c@uni-x.ac.uk, d@e.org", "[e-mail], [e-mail]"),
