@@ -15,8 +15,8 @@ BYTES_PER_TOKEN = 4.0
 """Of English text, for an estimate without a tokenizer."""
 TURN_TOKENS = 5
 """What a chat template usually puts around a turn."""
-_MOST_COUNTED = 24_000_000
-"""Bytes of text that are counted token by token; a tokenizer takes some seconds for them."""
+_MOST_COUNTED = 10_000_000
+"""Bytes of text that are counted token by token; a tokenizer takes a few seconds for them."""
 _BINS = 48
 
 
