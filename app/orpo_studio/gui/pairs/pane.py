@@ -121,7 +121,7 @@ class TextPane(QWidget):
             accent = colors.chosen if self._kind == "chosen" else colors.rejected
             made.setBackground(_blend(accent, colors.panel, _TINT))
         if "found" in kinds:
-            made.setBackground(_blend(colors.attention, colors.panel, 2 * _TINT))
+            made.setBackground(_blend(colors.attention, colors.panel, 1.4 * _TINT))
         elif "special" in kinds:
             made.setForeground(QColor(colors.muted))
             made.setBackground(QColor(colors.raised))
