@@ -67,7 +67,7 @@ MAPPINGS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(ROWS, MAPPINGS)
 def test_that_wild_values_make_pairs_or_are_refused(rows: list[Row], mapping: Mapping) -> None:
     with suppress(DataProblem):
