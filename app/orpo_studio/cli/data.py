@@ -17,8 +17,9 @@ from orpo_studio.config import RunSpec, check
 from orpo_studio.runs.inputs import model_folder
 
 if TYPE_CHECKING:
+    from orpo_studio.data.pages import Split
     from orpo_studio.data.plan import DataPlan
-    from orpo_studio.data.prepared import PreparedData, Split
+    from orpo_studio.data.prepared import PreparedData
 
 _PAGE = 1_024
 
