@@ -10,8 +10,6 @@ from hashlib import blake2b
 from pathlib import Path
 from uuid import uuid4
 
-import numpy as np
-
 from orpo_studio.data import prepared
 from orpo_studio.data.aside import AsideWriter
 from orpo_studio.data.digest import bytes_of, digest_of
@@ -285,6 +283,8 @@ class _Conversion:
 
     def _draw(self, train: Sequence[Gathered], aside: AsideWriter) -> None:
         """Draw what the mix wants of each source, and set aside the rows that are not drawn."""
+        import numpy as np
+
         for place, read in enumerate(train):
             read.takes = draw(read.portion, len(read.keys), seed=self._plan.seed, place=place)
             name = read.portion.source.name
@@ -292,7 +292,7 @@ class _Conversion:
                 aside.add(name, int(row), Reason.NOT_DRAWN, f"Of {name} only a part is taken.", "")
 
     def _require_pairs(self, sources: Sequence[Gathered], least: int, aside: AsideWriter) -> None:
-        pairs = sum(int(np.count_nonzero(read.takes)) for read in sources)
+        pairs = sum(int((read.takes > 0).sum()) for read in sources)
         if pairs >= least:
             return
         first = sources[0]

@@ -1,11 +1,14 @@
 """How much of a source is taken: all, a share drawn by chance, or each pair several times."""
 
-import numpy as np
+from typing import TYPE_CHECKING
 
 from orpo_studio.data.plan import Portion
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def draw(portion: Portion, pairs: int, *, seed: int, place: int) -> np.ndarray:
+
+def draw(portion: Portion, pairs: int, *, seed: int, place: int) -> "np.ndarray":
     """Return how often each of a source's pairs is taken.
 
     Args:
@@ -17,6 +20,8 @@ def draw(portion: Portion, pairs: int, *, seed: int, place: int) -> np.ndarray:
     Returns:
         (pairs,) uint8. The sum is the share of ``pairs``, rounded, and never above the portion's bound.
     """
+    import numpy as np
+
     generator = np.random.default_rng([seed, place])
     whole, rest = divmod(portion.share, 1)
     takes = np.full(pairs, int(whole), dtype=np.uint8)

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from orpo_studio.data.aside import AsideWriter, excerpt_of
 from orpo_studio.data.layouts import Recognition, recognize
@@ -18,11 +17,20 @@ from orpo_studio.data.reading import read_rows
 from orpo_studio.data.rows import NumberedRow, Unreadable
 from orpo_studio.data.split import prompt_key
 
+if TYPE_CHECKING:
+    import numpy as np
+
 SAMPLE = 200
 """How many rows the layout is recognized by."""
 _CHECK_EVERY = 256
 _ORIGIN_COLUMNS = ("source", "dataset", "origin", "data_source", "subset")
 _LONGEST_ORIGIN = 100
+
+
+def _nothing() -> "np.ndarray":
+    import numpy as np
+
+    return np.zeros(0, np.uint8)
 
 
 @dataclass(slots=True)
@@ -47,10 +55,12 @@ class Gathered:
     rows: "array[int]" = field(default_factory=lambda: array("q"))
     partners: "array[int]" = field(default_factory=lambda: array("q"))
     rows_in: int = 0
-    takes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint8))
+    takes: "np.ndarray" = field(default_factory=_nothing)
 
-    def rows_of(self, pairs: np.ndarray) -> np.ndarray:
+    def rows_of(self, pairs: "np.ndarray") -> "np.ndarray":
         """Return the rows, each once, that some pairs are made of: (pairs,) bool → (rows,) int64."""
+        import numpy as np
+
         sides = [np.frombuffer(side, np.int64)[pairs] for side in (self.rows, self.partners) if side]
         return np.unique(np.concatenate(sides)) if sides else np.zeros(0, np.int64)
 
@@ -96,6 +106,8 @@ def gather(
         from orpo_studio.data.joining import join
 
         join(gathered, source.good, aside)
+    import numpy as np
+
     gathered.takes = np.ones(len(gathered.keys), np.uint8)
     return gathered
 
