@@ -181,9 +181,12 @@ class DataPage(Page):
 
     def _show_summary(self, prepared: "PreparedData") -> None:
         summary = prepared.summary
+        aside = f"{sum(summary.set_aside.values()):,} set aside"
+        sides = f"{summary.train:,} to train on + {summary.held_out:,} held out"
         self.counts.setText(
-            f"{summary.rows_in:,} rows = {summary.train:,} to train on + {summary.held_out:,} held out"
-            f" + {sum(summary.set_aside.values()):,} set aside"
+            f"{summary.rows_in:,} rows = {sides} + {aside}"
+            if summary.kept == summary.rows_used
+            else f"{summary.rows_in:,} rows = {summary.rows_used:,} used + {aside} → {summary.kept:,} pairs = {sides}"
         )
         self.evidence.setText(summary.evidence)
         self.evidence.setToolTip(summary.layout)

@@ -50,7 +50,7 @@ class EmptyData(QWidget):
             problem = Notice(
                 "info",
                 "No preference pairs yet",
-                "A file with prompt, chosen and rejected: JSON, JSONL, Parquet or CSV.",
+                "A file, or a folder of files, with prompt, chosen and rejected: JSON, JSONL, Parquet, Arrow or CSV.",
                 "Drop one onto the window, browse for it, or try the demo.",
             )
         self.title.setText(("✕ " if problem.severity == "error" else "") + problem.title)

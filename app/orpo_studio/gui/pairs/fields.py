@@ -4,11 +4,14 @@ from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from orpo_studio.config import DEMO, find_option
+from orpo_studio.gui.pairs.more_sources import OPTIONS as MORE_OPTIONS
+from orpo_studio.gui.pairs.more_sources import MoreSources
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
 from orpo_studio.gui.workbench import Workbench
 
 SOURCE, HELD_OUT, HELD_OUT_FILE = "data.source", "data.held_out", "data.held_out_file"
+HELD_OUT_SPLIT = "data.held_out_split"
 FILES = "Preference data (*.json *.jsonl *.parquet *.arrow *.csv *.tsv *.gz *.zst *.bz2 *.xz *.zip);;All files (*)"
 
 
@@ -28,6 +31,9 @@ class SourceFields(QWidget):
 
     def focus(self, name: str) -> None:
         """Focus the field of an option; that of the source where it has none here."""
+        if name in MORE_OPTIONS:
+            self._open_more(name)
+            return
         field = {HELD_OUT: self.held_out, HELD_OUT_FILE: self.held_out_file}.get(name, self.source)
         field.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -42,21 +48,26 @@ class SourceFields(QWidget):
             text = option.format(self.bench.value(option))
             if not field.hasFocus() or field.isReadOnly():
                 field.setText(text)
-        by_file = bool(self.held_out_file.text()) or self.source.text() == DEMO
+        by_split = bool(self.bench.value(find_option(HELD_OUT_SPLIT)))
+        by_file = bool(self.held_out_file.text()) or self.source.text() == DEMO or by_split
         self.held_out.setEnabled(not by_file)
         problems = [issue.message for issue in self.bench.draft.checked.errors if issue.name == HELD_OUT]
         self.held_out_problem.setText(problems[0] if problems and not self.bench.read_only else "")
         self.held_out_problem.setVisible(bool(self.held_out_problem.text()))
 
     def _build(self) -> None:
-        self.source = _field(SOURCE, "JSON, JSONL, Parquet or CSV file with prompt, chosen and rejected")
+        self.source = _field(
+            SOURCE, "A file, a folder or a pattern such as data/*.jsonl, with prompt, chosen and rejected"
+        )
         self.source.textEdited.connect(lambda text: self.bench.draft.set_text(SOURCE, text))
         self.browse = button("Browse…", lambda: self._browse(SOURCE), name="Browse for preference pairs")
+        self.browse_folder = button("Folder…", self._browse_folder, name="Browse for a folder of preference pairs")
         self.demo = button("Try the demo", self.bench.use_demo, "link")
         row = QHBoxLayout()
         row.setSpacing(em(0.75))
         row.addWidget(self.source, 1)
         row.addWidget(self.browse)
+        row.addWidget(self.browse_folder)
         row.addWidget(self.demo)
         self.body.addLayout(row)
         self.held_out = _field(HELD_OUT, "0.1")
@@ -74,6 +85,8 @@ class SourceFields(QWidget):
         second.addWidget(self.held_out)
         second.addWidget(self.held_out_file, 1)
         second.addWidget(self.browse_held_out)
+        self.more = button("More…", self._open_more, hint="Splits of a dataset, further sources, the seed of the split")
+        second.addWidget(self.more)
         self.body.addLayout(second)
         self.body.addWidget(self.held_out_problem)
 
@@ -81,7 +94,7 @@ class SourceFields(QWidget):
         editable = not self.bench.read_only
         for field in (self.source, self.held_out, self.held_out_file):
             field.setReadOnly(not editable)
-        for control in (self.browse, self.demo, self.browse_held_out):
+        for control in (self.browse, self.browse_folder, self.demo, self.browse_held_out):
             control.setVisible(editable)
         self.refresh()
 
@@ -90,6 +103,19 @@ class SourceFields(QWidget):
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda path: self._choose(name, path))
+        dialog.open()
+
+    def _browse_folder(self) -> None:
+        dialog = QFileDialog(self, "Choose a folder of preference pairs")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self._choose(SOURCE, path))
+        dialog.open()
+
+    def _open_more(self, name: str = "") -> None:
+        dialog = MoreSources(self, self.bench)
+        if (field := dialog.form.field(name)) is not None:
+            field.setFocus(Qt.FocusReason.OtherFocusReason)
         dialog.open()
 
     def _choose(self, name: str, path: str) -> None:
