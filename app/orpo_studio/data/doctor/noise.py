@@ -263,7 +263,7 @@ def _trust(low: float, high: float, pairs: int, *, with_model: bool) -> str:
     if pairs < 1_000:
         said += f" {pairs:,} pairs are few for such an estimate."
     if not with_model:
-        said += " Asking the base model about each pair makes it surer."
+        said += " Asking a capable base model about each pair can make it surer; a small one adds little."
     return said
 
 
