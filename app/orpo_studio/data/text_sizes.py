@@ -8,7 +8,7 @@ from orpo_studio.data.turns import Turns
 
 
 def text_bytes(file: str, rows: int | None = None) -> np.ndarray:
-    """Return the bytes of text of the first rows of a file of pairs, or of all: (rows, 3) int32, in the order of `PARTS`.
+    """Return the bytes of text of the first rows of a file of pairs, or of all: (rows, 3) int32, in `PARTS` order.
 
     One record batch holds less than 2 GiB of text, and so does a row.
     """
