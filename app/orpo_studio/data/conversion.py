@@ -1,10 +1,7 @@
 """Convert sources once into the canonical files, losing no row in silence."""
 
 import os
-import shutil
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -19,13 +16,12 @@ from orpo_studio.data.plan import DataPlan, Portion
 from orpo_studio.data.prepared import PreparedData, SourceSummary, Summary
 from orpo_studio.data.problem import REASON_TITLES, ConversionCancelled, DataProblem, Reason
 from orpo_studio.data.split import choose_held_out, held_out_count
+from orpo_studio.data.staging import scratch_beside, staged
 
 Progress = Callable[[float], None]
 """Told which share of the work is done, 0 to 1."""
 Cancel = Callable[[], bool]
 """Asked now and then whether to stop, such as ``threading.Event().is_set``."""
-
-_DAY = 86_400.0
 
 
 def convert(
@@ -59,10 +55,10 @@ def convert_plan(
     tell, stop = progress or _no_progress, cancel or _never
     try:
         if not plan.remedies:
-            with _staged(out_dir) as stage:
+            with staged(out_dir) as stage:
                 _Conversion(plan, stage, progress=tell, cancel=stop).run()
             return PreparedData.open(out_dir)
-        with _scratch(out_dir) as before:
+        with scratch_beside(out_dir) as before:
             untreated = replace(plan, remedies=())
             data = convert_plan(untreated, before, progress=lambda share: tell(share / 2), cancel=cancel)
             return _treat(data, plan, out_dir, lambda share: tell(0.5 + share / 2), stop)
@@ -168,50 +164,6 @@ def _no_progress(_share: float) -> None:
 
 def _never() -> bool:
     return False
-
-
-@contextmanager
-def _staged(folder: Path) -> Iterator[Path]:
-    """Give a folder beside the one to write, and put it in its place when all went well."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_left_behind(folder)
-    stage = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
-    stage.mkdir()
-    try:
-        yield stage
-        _put_in_place(stage, folder)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def _put_in_place(stage: Path, folder: Path) -> None:
-    old = stage.with_name(f"{stage.name}.old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        stage.rename(folder)
-    except OSError:
-        if not folder.exists():
-            raise
-        # another process has just written the same: its folder serves as well
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _remove_left_behind(folder: Path) -> None:
-    """Remove what a conversion left that was killed a day ago or earlier."""
-    for left in folder.parent.glob(f".{folder.name}.*"):
-        if time.time() - left.stat().st_mtime > _DAY:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """Give the name of a folder beside the one to write, and remove what was made there."""
-    scratch = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}")
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 class _Conversion:

@@ -6,7 +6,6 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +23,7 @@ from orpo_studio.data.pair import SetAside
 from orpo_studio.data.prepared import PAIRS, PAIRS_TO_VIEW, SET_ASIDE, SUMMARY, PreparedData, Summary
 from orpo_studio.data.problem import ConversionCancelled, DataProblem, Reason
 from orpo_studio.data.rows import EXCERPT
+from orpo_studio.data.staging import staged
 
 __all__ = ["REMEDIES", "apply_remedies"]
 
@@ -80,12 +80,10 @@ def apply_remedies(
             hint="Take a name from the data doctor's report.",
         )
     named = [name for name in REMEDIES if name in remedies]
-    stage = out.with_name(f".{out.name}.{uuid4().hex[:8]}")
     try:
-        stage.mkdir(parents=True)
-        teller = _Teller(progress, cancel)
-        _Treatment(data, named, stage, teller, max_length=max_length, counter=counter).run()
-        _put_in_place(stage, out)
+        with staged(out) as stage:
+            teller = _Teller(progress, cancel)
+            _Treatment(data, named, stage, teller, max_length=max_length, counter=counter).run()
     except OSError as error:
         raise DataProblem(
             "cannot-write",
@@ -93,19 +91,7 @@ def apply_remedies(
             detail=f"{error.filename or out}: {error.strerror or error}",
             hint="Make room on the disk, or choose a folder that you may write to.",
         ) from error
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
     return PreparedData.open(out)
-
-
-def _put_in_place(stage: Path, out: Path) -> None:
-    if not out.exists():
-        stage.rename(out)
-        return
-    old = stage.with_name(f"{stage.name}.old")
-    out.rename(old)
-    stage.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 class _Teller:
