@@ -13,7 +13,8 @@ the turns with their range, and ratios are taken within a turn. With --memory ea
 and the growth of its peak resident memory above the loaded model is compared. With --arithmetic the floating-point
 operations of the first micro-batch are counted as well: on a processor that computes at its full rate no step can be
 faster than stock's by more than their ratio and what stock spends besides. Run it on an otherwise idle machine: it
-needs minutes for a micro-batch of 1 and much longer for 8. The last line is JSON.
+needs minutes for a micro-batch of 1 and much longer for 8, where stock TRL takes more than 20 GiB with rows of 1,024
+tokens: --max-length 512 cuts the real rows. The last line is JSON.
 """
 
 import argparse
@@ -77,7 +78,7 @@ def main() -> None:
     """Run the cases wanted, print a line each, and the JSON line last."""
     options = _options()
     with tempfile.TemporaryDirectory() as scratch:
-        rows = _rows(options.data, options.model, Path(scratch))
+        rows = _rows(options.data, options.model, Path(scratch), options.max_length)
         models = {"small": options.model, "wide": _wide_model(Path(scratch) / "wide")}
         wanted = [case for case in cases() if not options.only or case.name in options.only]
         names = contenders.available()
@@ -187,14 +188,14 @@ def _wide_model(folder: Path) -> Path:
     return folder
 
 
-def _rows(source: Path, model: Path, scratch: Path) -> dict[str, list[TokenizedPair]]:
+def _rows(source: Path, model: Path, scratch: Path, max_length: int) -> dict[str, list[TokenizedPair]]:
     """Return the rows of each kind; long and short ones are made of the real ones' tokens."""
     convert(source, scratch / "data", held_out=0.01, seed=0)
     data = PreparedData.open(scratch / "data")
     with data.pages() as pages:
         pairs = pages.page(0, pages.count("train"), "train")
     card = inspect_model(model)
-    real = tokenize_pairs(pairs, load_tokenizer(model, card), ChatTemplate.of(card), max_length=LENGTH).pairs
+    real = tokenize_pairs(pairs, load_tokenizer(model, card), ChatTemplate.of(card), max_length=max_length).pairs
     prompts = [token for pair in real for token in pair.chosen[: pair.chosen_prompt]]
     long, short = [], []
     for index, pair in enumerate(real):
@@ -245,6 +246,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=os.environ.get(VARIABLE), help="real preference pairs")
     parser.add_argument("--model", type=Path, required=True, help="folder of a small model")
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--max-length", type=int, default=LENGTH, help="tokens of the longest real rows")
     parser.add_argument("--only", action="append", help="a case, such as 'real small 1'; may be given again")
     parser.add_argument("--memory", action="store_true", help="compare peak memory as well")
     parser.add_argument("--arithmetic", action="store_true", help="count floating-point operations as well")
