@@ -13,8 +13,8 @@ the turns with their range, and ratios are taken within a turn. With --memory ea
 and the growth of its peak resident memory above the loaded model is compared. With --arithmetic the floating-point
 operations of the first micro-batch are counted as well: on a processor that computes at its full rate no step can be
 faster than stock's by more than their ratio and what stock spends besides. Run it on an otherwise idle machine: it
-needs minutes for a micro-batch of 1 and much longer for 8, where stock TRL takes more than 20 GiB with rows of 1,024
-tokens: --max-length 512 cuts the real rows. The last line is JSON.
+needs minutes for a micro-batch of 1 and much longer for 8, for which 24 GB are too few: stock TRL was ended by the
+system in its first step, with rows of 512 tokens as well. --max-length cuts the real rows. The last line is JSON.
 """
 
 import argparse
