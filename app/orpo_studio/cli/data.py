@@ -52,6 +52,7 @@ def _plan(spec: RunSpec) -> "DataPlan":
 
 
 def _inspect(spec: RunSpec, _arguments: argparse.Namespace, output: Output) -> int:
+    from orpo_studio.data.pages import cell_text
     from orpo_studio.data.peek import peek
     from orpo_studio.data.sources import describe_source, splits_of
 
@@ -73,7 +74,7 @@ def _inspect(spec: RunSpec, _arguments: argparse.Namespace, output: Output) -> i
         output.say(f"\nRow {pair.source_row}")
         for title, turns in (("prompt", pair.prompt), ("chosen", pair.chosen), ("rejected", pair.rejected)):
             for turn in turns:
-                output.say(f"  {title:8}  {turn['role']}: {_short(turn['content'])}")
+                output.say(f"  {title:8}  {turn['role']}: {cell_text([turn])}")
     output.result(
         {
             "layout": seen.recognition.layout,
@@ -192,11 +193,6 @@ def _say_counts(data: "PreparedData", output: Output) -> None:
 
 def _row(pair: Any) -> dict[str, Any]:
     return {"prompt": pair.prompt, "chosen": pair.chosen, "rejected": pair.rejected}
-
-
-def _short(text: str, length: int = 200) -> str:
-    words = " ".join(text[: 4 * length].split())
-    return words if len(words) <= length else f"{words[: length - 1]}…"
 
 
 @contextmanager

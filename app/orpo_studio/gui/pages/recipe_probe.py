@@ -3,50 +3,32 @@
 import subprocess
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QObject, Signal
+from PySide6.QtCore import QObject
 
 from orpo_studio.config import RunSpec
 from orpo_studio.config.sections import RecipeSection
-from orpo_studio.events import JobEnded, ProbeFinished, Stage
+from orpo_studio.events import JobEnded, ProbeFinished
 from orpo_studio.gui.background import run_in_background
-from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.notice import Notice, notice_of
+from orpo_studio.gui.passing_job import PassingJob
 from orpo_studio.gui.workbench import Workbench
-from orpo_studio.runs import Job, RunFolder, ask, launch
+from orpo_studio.runs import Job, RunFolder, launch
 
 if TYPE_CHECKING:
     from orpo_studio.runs.ending import Ending
 
 Key = tuple[object, ...]
 """What a measurement depends on: model, pairs, and the settings that matter to a step."""
-_LIVE = frozenset({"launching", "running", "stopping"})
 
 
-class Probe(QObject):
+class Probe(PassingJob):
     """The probe of what is chosen on the pages. One is under way at most."""
 
-    changed = Signal()
-    """It began, came further or ended."""
-
     def __init__(self, bench: Workbench, parent: QObject) -> None:
-        super().__init__(parent)
-        self._bench = bench
+        super().__init__(bench, parent)
         self._found: dict[Key, ProbeFinished] = {}
         self._key: Key | None = None
         self._problem: tuple[Key, Notice] | None = None
-        self._follower: RunFollower | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self.is_running = False
-        self.is_stopping = False
-        bench.run_started.connect(self.cancel)  # what is left of the machine's memory is the run's
-        application = QCoreApplication.instance()
-        if application is not None:
-            application.aboutToQuit.connect(self.cancel)
-
-    @property
-    def stage(self) -> Stage | None:
-        """How far the one under way is; None before it has said so."""
-        return self._follower.fold.stage if self._follower is not None else None
 
     def found(self, recipe: RecipeSection) -> ProbeFinished | None:
         """Return what was measured with these settings, the chosen model and the chosen pairs."""
@@ -93,14 +75,6 @@ class Probe(QObject):
         run_in_background(self, work, lambda started: self._follow(*started), self._on_failed)
         self.changed.emit()
 
-    def cancel(self) -> None:
-        """Stop the one under way; it ends within moments, whatever it does."""
-        if not self.is_running or self.is_stopping:
-            return
-        self.is_stopping = True
-        self._ask_to_stop()
-        self.changed.emit()
-
     # --- inside
 
     def _key_of(self, recipe: RecipeSection) -> Key | None:
@@ -110,32 +84,6 @@ class Probe(QObject):
         from orpo_studio.fit.measured import what_a_step_depends_on
 
         return card.path, card.size_bytes, prepared.folder, what_a_step_depends_on(recipe)
-
-    def _is_busy_elsewhere(self) -> bool:
-        return any(summary.state in _LIVE for summary in self._bench.runs.summaries)
-
-    def _follow(self, folder: RunFolder, process: "subprocess.Popen[bytes]") -> None:
-        self._process, self._follower = process, RunFollower(folder, self)
-        self._follower.watch_process(process)
-        self._follower.launch_failed.connect(lambda: self._end(None))
-        self._follower.state_changed.connect(self._look)
-        self._follower.start()
-        if self.is_stopping:  # asked for before there was anything to ask
-            self._ask_to_stop()
-
-    def _ask_to_stop(self) -> None:
-        if self._follower is None:
-            return
-        try:
-            ask(self._follower.folder, "stop")
-        except OSError as error:
-            self._bench.tell(error)
-
-    def _look(self) -> None:
-        if self._follower is not None and self._follower.fold.job_ended is not None:
-            self._end(self._follower.fold.job_ended)
-        else:
-            self.changed.emit()
 
     def _end(self, end: JobEnded | None) -> None:
         """Take what it brought, explain what went wrong, and have its folder removed."""
@@ -174,7 +122,3 @@ class Probe(QObject):
         if self._key is not None:
             self._problem = self._key, notice_of(error)
         self._is_over()
-
-    def _is_over(self) -> None:
-        self.is_running = self.is_stopping = False
-        self.changed.emit()
