@@ -22,6 +22,9 @@ from orpo_studio.events.types import (
     SampleAnswer,
     Stage,
     StopRequested,
+    StopStage,
+    TrainerHeard,
+    TrainerSilent,
     TrainingStarted,
     TrainMetrics,
 )
@@ -52,6 +55,11 @@ class RunState:
     path: PathChosen | None = None
     training: TrainingStarted | None = None
     stopping: bool = False
+    stop: StopStage | None = None
+    """How far a stop that is under way has come, of the training or of a job."""
+    stop_asked: float = 0.0
+    """When it was asked for, in seconds since the epoch."""
+    silent: TrainerSilent | None = None
     ended: RunEnded | None = None
     job: str = ""
     job_ended: JobEnded | None = None
@@ -96,7 +104,7 @@ class RunState:
             return None
         return self.latest.seconds / made * max(0, self.training.total_steps - made)
 
-    def apply(self, event: AnyEvent) -> None:  # noqa: C901 - one flat list of cases, read like a table
+    def apply(self, event: AnyEvent) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat list, read like a table
         """Take in the next event of the stream."""
         if event.seq:
             self.gaps += event.seq != self.last_seq + 1
@@ -109,6 +117,7 @@ class RunState:
             case RunLaunched():
                 self.attempts = event.attempt
                 self.stopping, self.ended, self.training, self.stage = False, None, None, None
+                self._nothing_pending()
                 self.problems = []
             case Stage():
                 self.stage = event
@@ -131,12 +140,23 @@ class RunState:
                 self.problems.append(event)
             case StopRequested():
                 self.stopping = True
+            case StopStage():
+                self.stop_asked = self.stop_asked if self.stop else event.time
+                self.stop = event
+                self.stopping = self.stopping or not self.job
+            case TrainerSilent():
+                self.silent = event
+            case TrainerHeard():
+                self.silent = None
             case RunEnded():
                 self.ended, self.stage = event, None
+                self._nothing_pending()
             case JobStarted():
                 self.job, self.job_ended = event.job, None
+                self._nothing_pending()
             case JobEnded():
                 self.job, self.job_ended, self.stage = "", event, None
+                self._nothing_pending()
             case EvaluationFinished():
                 self.evaluation = event
             case ExportFinished():
@@ -145,6 +165,9 @@ class RunState:
                 self.probe = event
             case MarginsFinished():
                 self.margins = event
+
+    def _nothing_pending(self) -> None:
+        self.stop, self.stop_asked, self.silent = None, 0.0, None
 
     def _measured(self, event: EvaluationMetrics) -> None:
         self.latest_evaluation = event

@@ -170,8 +170,47 @@ class StopRequested(Event):
     step: int
 
 
+class StopStage(Event):
+    """How far a stop has come, said by the supervisor; each stage is less patient than the one before.
+
+    Attributes:
+        stage: ``asked`` to finish the step and save; ``terminated``, to leave at once without saving; ``killed``.
+        next_at: when the next stage follows if the trainer does not answer, in seconds since the epoch; None while
+            it shows that it works.
+    """
+
+    type: Literal["stop.stage"] = "stop.stage"
+    stage: Literal["asked", "terminated", "killed"]
+    next_at: float | None = None
+
+
+class TrainerSilent(Event):
+    """The trainer has shown no progress for unusually long. It may be slow, or it hangs.
+
+    Attributes:
+        seconds: how long already.
+        doing: what its process does meanwhile: it computes, waits for something, waits for the disk, or is suspended.
+        cpu_percent: of one processor core, over the last seconds.
+    """
+
+    type: Literal["trainer.silent"] = "trainer.silent"
+    seconds: float
+    doing: Literal["computing", "waiting", "disk", "suspended"]
+    cpu_percent: float = 0.0
+
+
+class TrainerHeard(Event):
+    """The trainer shows progress again, after ``seconds`` of silence."""
+
+    type: Literal["trainer.heard"] = "trainer.heard"
+    seconds: float
+
+
 class RunEnded(Event):
-    """Training is over. ``lost`` is written by whoever finds a run without an end and without a supervisor."""
+    """Training is over. ``lost`` is written by whoever finds a run without an end and without a supervisor.
+
+    ``forced`` tells that it was ended without saving, since it did not answer a stop or a person would not wait.
+    """
 
     type: Literal["run.ended"] = "run.ended"
     outcome: Literal["completed", "stopped", "failed", "lost"]
@@ -179,6 +218,7 @@ class RunEnded(Event):
     exit_code: int | None = None
     signal: int | None = None
     log_tail: str = ""
+    forced: bool = False
 
 
 class JobStarted(Event):
@@ -197,6 +237,7 @@ class JobEnded(Event):
     exit_code: int | None = None
     signal: int | None = None
     log_tail: str = ""
+    forced: bool = False
 
 
 class EvaluationFinished(Event):
@@ -289,6 +330,9 @@ KnownEvent = (
     | Machine
     | Problem
     | StopRequested
+    | StopStage
+    | TrainerSilent
+    | TrainerHeard
     | RunEnded
     | JobStarted
     | JobEnded

@@ -10,6 +10,7 @@ _IMPORT_FAILED = re.compile(r"^(?:ModuleNotFoundError|ImportError|OSError: .*\.s
 _DISK_FULL = re.compile(r"^.*(?:No space left on device|Disk quota exceeded|os error 28\)).*$", re.MULTILINE)
 _TAIL_BYTES = 4000
 _SIGKILL = 9
+_UNANSWERED = "It did not answer the request to stop in time, or it was told to end at once."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
     """
     if end.outcome in {"completed", "stopped"}:
         return None
+    if end.forced:
+        return _forced(end)
     if end.outcome == "failed" and error is not None:
         return Ending(error.code, error.title, error.detail, error.hint, end.log_tail)
     what = "run" if isinstance(end, RunEnded) else end.job
@@ -71,6 +74,18 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
             "killed", f"The {what} was ended by signal {end.signal}.", _last_line(end.log_tail), log, end.log_tail
         )
     return _from_log(f"The {what} ended on its own (exit code {end.exit_code}).", end.log_tail, log)
+
+
+def _forced(end: RunEnded | JobEnded) -> Ending:
+    if isinstance(end, JobEnded):
+        return Ending("forced", f"The {end.job} was ended before it was done.", _UNANSWERED, "Start it again.")
+    return Ending(
+        "forced",
+        "The run was ended without saving its last steps.",
+        _UNANSWERED,
+        "What was saved before is kept. Resume the run from its last checkpoint.",
+        end.log_tail,
+    )
 
 
 def explain_silence(folder: RunFolder) -> Ending:

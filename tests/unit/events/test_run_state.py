@@ -12,6 +12,9 @@ from orpo_studio.events import (
     RunLaunched,
     RunState,
     StopRequested,
+    StopStage,
+    TrainerHeard,
+    TrainerSilent,
     TrainingStarted,
     TrainMetrics,
 )
@@ -95,3 +98,32 @@ def test_that_a_job_on_a_finished_run_leaves_its_end_alone() -> None:
     assert (state.job, state.name(lock_held=True)) == ("export", "completed")
     state = fold(*done, JobStarted(job="export"), JobEnded(job="export", outcome="failed"))
     assert (state.job, state.name(lock_held=False)) == ("", "completed")
+
+
+def test_that_a_stop_is_under_way_from_the_moment_it_was_asked_for_until_the_end() -> None:
+    asked, renewed = StopStage(stage="asked"), StopStage(stage="asked", next_at=99.0)
+    state = fold(LAUNCHED, STARTED, asked, renewed, StopStage(stage="terminated"))
+
+    assert state.name(lock_held=True) == "stopping"
+    assert state.stop_asked == 3.0
+    assert state.stop is not None
+    assert state.stop.stage == "terminated"
+    assert fold(LAUNCHED, STARTED, asked, RunEnded(outcome="failed", forced=True)).stop is None
+    assert fold(LAUNCHED, asked, RunEnded(outcome="failed"), LAUNCHED).stop is None
+
+
+def test_that_a_stop_of_a_job_leaves_the_state_of_the_training_alone() -> None:
+    state = fold(LAUNCHED, STARTED, RunEnded(outcome="completed"), JobStarted(job="export"), StopStage(stage="asked"))
+
+    assert state.stop is not None
+    assert not state.stopping
+
+
+def test_that_a_silent_trainer_still_runs_and_is_forgotten_as_silent_when_it_is_heard_or_ends() -> None:
+    silent = TrainerSilent(seconds=200, doing="waiting")
+    state = fold(LAUNCHED, STARTED, silent)
+
+    assert state.silent is not None
+    assert state.name(lock_held=True) == "running"
+    assert fold(LAUNCHED, STARTED, silent, TrainerHeard(seconds=230)).silent is None
+    assert fold(LAUNCHED, STARTED, silent, RunEnded(outcome="failed")).silent is None

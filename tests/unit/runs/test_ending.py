@@ -50,3 +50,11 @@ def test_that_an_unknown_end_gives_the_last_words(run: RunFolder) -> None:
     assert ending is not None
     assert (ending.code, ending.detail) == ("ended", "The last thing it printed: long")
     assert "exit code 7" in ending.title
+
+
+def test_that_a_run_that_was_ended_since_it_did_not_answer_is_not_blamed_on_the_memory(run: RunFolder) -> None:
+    ending = explain_end(run, RunEnded(outcome="failed", exit_code=-9, signal=9, forced=True), None)
+    assert ending is not None
+    assert ending.code == "forced"
+    assert "memory" not in ending.detail
+    assert "Resume" in ending.hint
