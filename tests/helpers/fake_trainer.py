@@ -4,6 +4,7 @@ The supervisor starts ``python -P -m orpo_studio.trainer``. A package of the sam
 and takes everything but its trainer from the real one, so the program itself knows nothing of it.
 """
 
+import os
 from pathlib import Path
 
 import pytest
@@ -93,4 +94,5 @@ def put_in_front(monkeypatch: pytest.MonkeyPatch, place: Path, script: str, *, b
     (package / "__init__.py").write_text(_PACKAGE)
     (package / "trainer" / "__init__.py").touch()
     (package / "trainer" / "__main__.py").write_text(script if bare else _PRELUDE + script)
-    monkeypatch.setenv("PYTHONPATH", str(place))
+    behind = os.environ.get("PYTHONPATH")  # a source tree that is tested without being installed
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(place), behind))))

@@ -1,70 +1,130 @@
-"""One supervisor: takes the lock, starts the trainer, samples the machine, records the end nobody else recorded."""
+"""One supervisor: takes the lock, starts the trainer, watches over it, records the end nobody else recorded."""
 
+import contextlib
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orpo_studio.events import (
     EventLog,
     EventLogError,
+    EventTail,
     JobEnded,
     JobStarted,
     RunEnded,
     RunLaunched,
     RunState,
-    read_events,
 )
+from orpo_studio.events.types import Event
+from orpo_studio.runner.awake import awake
+from orpo_studio.runner.console import note, without_notes
+from orpo_studio.runner.notification import notify_of_end
+from orpo_studio.runner.pulse import Pulse
+from orpo_studio.runner.sampling import Sampling
+from orpo_studio.runner.silence import SilenceWatch
+from orpo_studio.runner.stopping import StopLadder, StopLimits
+from orpo_studio.runner.trainer_process import TrainerProcess
 from orpo_studio.runs import Job, RunFolder, RunLock
 from orpo_studio.runs.control import ask
+from orpo_studio.runs.heartbeat import SILENT_SECONDS
 from orpo_studio.runs.launch import mark_lost
-from orpo_studio.runs.machine import MachineSampler
 from orpo_studio.runs.support import versions
 
-SAMPLE_SECONDS = 2.0
 POLL_SECONDS = 0.1
 TAIL_BYTES = 4000
+_REPLAY_BYTES = 1 << 20
 
 
-def supervise(folder: RunFolder, job: Job) -> int:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How patient a supervisor is.
+
+    Attributes:
+        silent: least seconds without progress of the trainer that are told.
+        stop: how long the stages of a stop wait for an answer.
+    """
+
+    silent: float = SILENT_SECONDS
+    stop: StopLimits = field(default_factory=StopLimits)
+
+
+def supervise(folder: RunFolder, job: Job, limits: Limits | None = None) -> int:
     """Run one job from start to end. Returns the exit code of this process: 0 when the job completed or was stopped."""
     lock = RunLock(folder.lock_file)
+    began = time.monotonic()
     try:
         mark_lost(folder)
         if not lock.take():
             print(f"The run {folder.id} is already being worked on: its lock is held.", flush=True)
             return 3
         with EventLog(folder.events_file) as log:
-            return _Supervisor(folder, job, log, lock).run()
+            supervisor = _Supervisor(folder, job, log, lock, limits or Limits())
+            code = supervisor.run()
     except OSError as error:  # a full or read-only disk: there is nowhere else to say it
         print(f"The events of {folder.id} could not be written: {error}", flush=True)
         return 4
     finally:
         lock.release()
+    # Without the lock: a desktop that does not answer must not hold up what comes next.
+    notify_of_end(folder, job, supervisor.state, time.monotonic() - began)
+    return code
 
 
 class _Supervisor:
-    def __init__(self, folder: RunFolder, job: Job, log: EventLog, lock: RunLock) -> None:
-        self._folder, self._job, self._log, self._lock = folder, job, log, lock
+    def __init__(self, folder: RunFolder, job: Job, log: EventLog, lock: RunLock, limits: Limits) -> None:
+        self._folder, self._job, self._log, self._lock, self._limits = folder, job, log, lock, limits
         self._log_start = folder.console_log.stat().st_size if folder.console_log.exists() else 0
+        self._tail = EventTail(folder.events_file)
+        self._failed = ""
+        self.state = RunState()
 
     def run(self) -> int:
-        attempt = self._state().attempts + 1
+        self._read_events()
+        attempt = self.state.attempts + 1
         if self._job is Job.TRAIN:
             self._log.append(RunLaunched(attempt=attempt, versions=versions()))
         else:
             self._log.append(JobStarted(job=self._job.value))
         # The pipe is the trainer's life line: when this process dies, the trainer reads end-of-file and saves. Until
         # it has, the run must not count as lost, nor be resumed into the same folder: so it holds the lock as well.
+        with contextlib.suppress(OSError):  # an earlier trainer's says nothing of this one
+            self._folder.heartbeat.unlink(missing_ok=True)
         trainer = subprocess.Popen(
             [sys.executable, "-P", "-m", "orpo_studio.trainer", str(self._folder.path), self._job.value],
             stdin=subprocess.PIPE,
             pass_fds=self._lock.inheritable(),
         )
         self._forward_signals()
-        code = self._wait(trainer)
-        return self._record_end(code)
+        process = TrainerProcess(trainer)
+        pulse = Pulse(process, self._folder.heartbeat, self._limits.silent)
+        silence = SilenceWatch(pulse, process, self._say)
+        ladder = StopLadder(self._folder, pulse, process, self._say, self._limits.stop)
+        with awake(f"{self._folder.id} is under way") as look_at_inhibitor:
+            sampling = Sampling(trainer.pid)
+            looked = time.monotonic()
+            while (code := _wait(trainer)) is None:
+                now = time.monotonic()
+                pulse.look(now - looked)
+                self._look(silence, ladder, now - looked)
+                looked = now
+                look_at_inhibitor()
+                if (sample := sampling.newest()) is not None:
+                    self._say(sample)
+            sampling.end()
+        return self._record_end(code, forced=ladder.is_forced)
+
+    def _look(self, silence: SilenceWatch, ladder: StopLadder, elapsed: float) -> None:
+        try:
+            self._read_events()
+            silence.look()
+            ladder.look(elapsed, answered=self.state.stopping and self._job is Job.TRAIN)
+        except OSError as error:  # a disk or a network drive that fails must not end the one who looks after the rest
+            if str(error) != self._failed:
+                self._failed = str(error)
+                note(f"A look at the run failed: {error}")
 
     def _forward_signals(self) -> None:
         """Turn a polite end of this process (log-out, shutdown, ``kill``) into a saved stop of the run."""
@@ -75,52 +135,50 @@ class _Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
 
-    def _wait(self, trainer: subprocess.Popen[bytes]) -> int:
-        sampler = MachineSampler(trainer.pid)
-        next_sample = time.monotonic()
-        while True:
-            try:
-                return trainer.wait(POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                pass
-            if time.monotonic() >= next_sample:
-                next_sample += SAMPLE_SECONDS
-                self._append_sample(sampler)
-
-    def _append_sample(self, sampler: MachineSampler) -> None:
+    def _say(self, event: Event) -> None:
         try:
-            self._log.append(sampler.sample())
+            self._log.append(event)
         except EventLogError as error:  # a full disk must not end the supervisor: it has still to record the end
-            print(f"A sample of the machine was not recorded: {error}", flush=True)
+            note(f"{type(event).__name__} was not recorded: {error}")
 
-    def _record_end(self, code: int) -> int:
-        state = self._state()
+    def _record_end(self, code: int, *, forced: bool) -> int:
+        self._read_events()
+        state = self.state
         said = state.ended is not None if self._job is Job.TRAIN else not state.job
         if not said:
             end = {
                 "outcome": "failed",
                 "exit_code": code,
                 "signal": -code if code < 0 else None,
-                "log_tail": self._log_tail(),
+                "log_tail": without_notes(_tail(self._folder.console_log, self._log_start)),
+                "forced": forced,
             }
             if self._job is Job.TRAIN:
                 self._log.append(RunEnded.model_validate({**end, "step": state.latest.step}))
             else:
                 self._log.append(JobEnded.model_validate({**end, "job": self._job.value}))
+            self._read_events()
             return 1
         outcome = state.ended.outcome if self._job is Job.TRAIN and state.ended else None
         if self._job is not Job.TRAIN and state.job_ended is not None:
             outcome = state.job_ended.outcome
         return 0 if outcome in {"completed", "stopped"} else 1
 
-    def _state(self) -> RunState:
-        state = RunState()
-        for event in read_events(self._folder.events_file):
-            state.apply(event)
-        return state
+    def _read_events(self) -> None:
+        """Take in what the trainer, or an earlier one, has said since the last time."""
+        before = -1
+        while self._tail.offset != before:
+            before = self._tail.offset
+            for event in self._tail.poll(_REPLAY_BYTES):
+                self.state.apply(event)
 
-    def _log_tail(self) -> str:
-        return _tail(self._folder.console_log, self._log_start)
+
+def _wait(trainer: "subprocess.Popen[bytes]") -> int | None:
+    """Return the trainer's exit code, or None while it lives."""
+    try:
+        return trainer.wait(POLL_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _tail(path: Path, start: int) -> str:

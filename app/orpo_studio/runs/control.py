@@ -6,11 +6,15 @@ A file and no pipe or signal: it works from any process, on any system, and outl
 import json
 import os
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from orpo_studio.runs.folder import RunFolder
 
-RequestName = Literal["stop", "checkpoint", "sample"]
+RequestName = Literal["stop", "checkpoint", "sample", "end_now", "leave"]
+"""``end_now`` is for the supervisor: a stop goes on to its next stage at once. With ``leave`` it has the trainer end
+without saving. The others are the person's to the trainer.
+"""
+REQUESTS: tuple[RequestName, ...] = get_args(RequestName)
 
 
 @dataclass(frozen=True, slots=True)

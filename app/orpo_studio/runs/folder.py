@@ -63,6 +63,11 @@ class RunFolder:
         return self.path / "run.lock"
 
     @property
+    def heartbeat(self) -> Path:
+        """An empty file, touched by the trainer when it makes progress."""
+        return self.path / "heartbeat"
+
+    @property
     def control(self) -> Path:
         """Requests from outside, one small file each."""
         return self.path / "control"

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from orpo_studio.events import EventLog, JobEnded, RunEnded, RunState, read_events
-from orpo_studio.runs.control import take
+from orpo_studio.runs.control import REQUESTS, take
 from orpo_studio.runs.folder import RunFolder, RunFolderError
 from orpo_studio.runs.lock import RunLock, is_held
 
@@ -65,7 +65,7 @@ def launch(folder: RunFolder, job: Job = Job.TRAIN, **request: Any) -> subproces
     folder.read_spec()
     command = [training_python(), "-P", "-m", "orpo_studio.runner", str(folder.path), job.value]
     try:
-        for stale in ("stop", "checkpoint", "sample"):
+        for stale in REQUESTS:
             take(folder, stale)
         _write_request(folder, job, request)
         with folder.console_log.open("ab") as log:

@@ -60,6 +60,7 @@ class JobContext:
         log: where events are said.
         state: what the run had said before this job.
         lifeline: tells whether the supervisor lives.
+        beat: shows that the work goes on; whatever says something or reports progress does so as well.
     """
 
     folder: RunFolder
@@ -67,6 +68,7 @@ class JobContext:
     log: EventLog
     state: RunState
     lifeline: Lifeline = field(default_factory=Lifeline)
+    beat: Callable[[], None] = lambda: None
 
     def say(self, event: Event) -> None:
         """Append an event.
@@ -74,6 +76,7 @@ class JobContext:
         Raises:
             EventLogError: it cannot be written.
         """
+        self.beat()
         self.log.append(event)
 
     def stop_wanted(self) -> bool:
@@ -90,6 +93,7 @@ class JobContext:
         Raises:
             StopNow: it is.
         """
+        self.beat()
         if self.stop_wanted():
             raise StopNow
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, StoppingCriteria
 
 from orpo_studio.config.sections import EvaluateSection
 from orpo_studio.data.pair import Message
@@ -19,10 +19,12 @@ def answer(
     *,
     seed: int,
     advance: Callable[[int], None] = lambda _done: None,
+    at_token: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Return the model's answer to each prompt, special tokens removed.
 
-    The random numbers of training are left as they were, so an answer in the middle of a run changes nothing.
+    Before each answer ``advance`` is called, after each token ``at_token``; both may raise to leave off. The random
+    numbers of training are left as they were, so an answer in the middle of a run changes nothing.
     """
     devices = [loaded.device] if loaded.device.type == "cuda" else []
     answers = []
@@ -30,19 +32,31 @@ def answer(
         for done, prompt in enumerate(prompts):
             advance(done)
             torch.manual_seed(seed)
-            answers.append(_answer(loaded, prompt, settings))
+            answers.append(_answer(loaded, prompt, settings, at_token))
     advance(len(prompts))
     return answers
 
 
-def _answer(loaded: Loaded, prompt: Sequence[Message], settings: EvaluateSection) -> str:
+def _answer(loaded: Loaded, prompt: Sequence[Message], settings: EvaluateSection, at_token: Callable[[], None]) -> str:
     ids = torch.tensor([prompt_ids(loaded, prompt)], device=loaded.device)
     made = loaded.model.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
         generation_config=_configuration(loaded, settings),
+        stopping_criteria=[_AtToken(at_token)],
     )
     return str(loaded.tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)).strip()
+
+
+class _AtToken(StoppingCriteria):
+    """Calls a function after each token, and never stops."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+
+    def __call__(self, input_ids: torch.Tensor, _scores: Any, **_options: Any) -> torch.Tensor:
+        self._call()
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
 def prompt_ids(loaded: Loaded, prompt: Sequence[Message]) -> list[int]:

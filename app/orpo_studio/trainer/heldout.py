@@ -66,7 +66,14 @@ class HeldOut:
             return []
         spec = self.context.spec
         advance = self.context.stage("sample", "Write sample answers", total=len(prompts), unit="answers")
-        answers = answer(self.loaded, prompts, spec.evaluate, seed=spec.recipe.seed, advance=advance)
+        answers = answer(
+            self.loaded,
+            prompts,
+            spec.evaluate,
+            seed=spec.recipe.seed,
+            advance=advance,
+            at_token=self.context.check_stop,
+        )
         for prompt, text in zip(prompts, answers, strict=True):
             self.context.say(SampleAnswer(step=step, source=source, prompt=in_words(prompt), answer=text))
         return answers

@@ -1,33 +1,44 @@
 """One job from start to end: whatever happens in it, its end is said in words."""
 
 import traceback
+from collections.abc import Callable
 from typing import Literal
 
 from orpo_studio.events import EventLog, EventLogError, JobEnded, RunEnded, RunState, read_events
 from orpo_studio.runs import Job, RunFolder, take
 from orpo_studio.trainer.context import JobContext, Lifeline, Outcome
-from orpo_studio.trainer.problems import StopNow, explain
+from orpo_studio.trainer.problems import LeaveNow, StopNow, explain
 
 
-def run_job(folder: RunFolder, job: Job, lifeline: Lifeline) -> int:
-    """Do a job on a run. Returns the exit code: 0 when it completed or was stopped, 1 when it failed."""
+def run_job(folder: RunFolder, job: Job, lifeline: Lifeline, beat: Callable[[], None] = lambda: None) -> int:
+    """Do a job on a run. Returns the exit code: 0 when it completed or was stopped, 1 when it failed.
+
+    Args:
+        folder: the run.
+        job: what to do.
+        lifeline: tells when to save and stop.
+        beat: called whenever the work makes progress.
+    """
     try:
         with EventLog(folder.events_file) as log:
-            return _run(folder, job, log, lifeline)
+            return _run(folder, job, log, lifeline, beat)
     except EventLogError:
         traceback.print_exc()  # the disk is full, say: the supervisor records the end when it can
         return 2
 
 
-def _run(folder: RunFolder, job: Job, log: EventLog, lifeline: Lifeline) -> int:
+def _run(folder: RunFolder, job: Job, log: EventLog, lifeline: Lifeline, beat: Callable[[], None]) -> int:
     state = read_state(folder)
     try:
-        context = JobContext(folder, folder.read_spec(), log, state, lifeline)
+        context = JobContext(folder, folder.read_spec(), log, state, lifeline, beat)
         outcome = _dispatch(context, job)
         _say_end(folder, job, log, outcome)
     except StopNow:
         take(folder, "stop")
         _say_end(folder, job, log, "stopped")
+    except LeaveNow:
+        _say_forced_end(folder, job, log)
+        return 1
     except EventLogError:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary of the process: everything becomes words
@@ -83,3 +94,10 @@ def _say_end(
         log.append(RunEnded(outcome=outcome, step=read_state(folder).latest.step, exit_code=exit_code))
     else:
         log.append(JobEnded(job=job.value, outcome=outcome, exit_code=exit_code))
+
+
+def _say_forced_end(folder: RunFolder, job: Job, log: EventLog) -> None:
+    if job is Job.TRAIN:
+        log.append(RunEnded(outcome="failed", step=read_state(folder).latest.step, exit_code=1, forced=True))
+    else:
+        log.append(JobEnded(job=job.value, outcome="failed", exit_code=1, forced=True))

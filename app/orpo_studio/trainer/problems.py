@@ -25,6 +25,10 @@ class StopNow(Exception):  # noqa: N818 - not an error: the person asked for it
     """The person wants the job to end, and nothing is half done that must be finished first."""
 
 
+class LeaveNow(BaseException):
+    """The job must end at once, without saving. No handler of errors may take it for one."""
+
+
 def explain(error: BaseException) -> Problem:
     """Return what to tell the person about an exception that ended a job."""
     if isinstance(error, InWords):

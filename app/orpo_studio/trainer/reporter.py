@@ -64,12 +64,18 @@ class Reporter(TrainerCallback):
 
     def on_step_begin(self, *_arguments: Any, **_options: Any) -> None:
         """Start the step's time."""
+        self._context.beat()
         self._step_started = time.monotonic()
+
+    def on_substep_end(self, *_arguments: Any, **_options: Any) -> None:
+        """Show that a micro-batch is done."""
+        self._context.beat()
 
     def on_step_end(
         self, _args: TrainingArguments, state: TrainerState, control: TrainerControl, **_options: Any
     ) -> TrainerControl:
         """Decide what follows the step."""
+        self._context.beat()
         self._step_seconds += time.monotonic() - self._step_started
         step, plan = state.global_step, self._plan
         last = step >= plan.total_steps
