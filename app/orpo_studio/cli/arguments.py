@@ -99,8 +99,15 @@ def _parser() -> argparse.ArgumentParser:
     _spec_arguments(command("probe", _train_epilog()))
     add_data_actions(command("data"), common, _Parser)
     command("runs")
-    for name in ("watch", "stop"):
-        command(name).add_argument("run", metavar="RUN", help=RUN_HELP)
+    command("watch").add_argument("run", metavar="RUN", help=RUN_HELP)
+    stop = command("stop")
+    stop.add_argument("run", metavar="RUN", help=RUN_HELP)
+    stop.add_argument(
+        "--now",
+        action="store_true",
+        default=False,
+        help="do not wait: end it without saving, and kill it where it was told so before",
+    )
     evaluate = command("evaluate")
     evaluate.add_argument("run", metavar="RUN", help=RUN_HELP)
     evaluate.add_argument(

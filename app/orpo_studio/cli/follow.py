@@ -26,13 +26,19 @@ from orpo_studio.events import (
 )
 from orpo_studio.runs import Job, RunFolder, ask, is_held, launch, mark_lost
 from orpo_studio.runs.ending import Ending, explain_end, explain_silence
+from orpo_studio.runs.force import end_now
+from orpo_studio.runs.live_words import lost_by_ending
 
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 3.0
 """How long a supervisor started a moment ago by somebody else may take until it shows."""
 LEAVE_SECONDS = 60.0
 """How long the processes may take to leave after the end was said."""
-STOPS_AND_SAVES = "Stopping after this step, then saving. Press Ctrl+C again to leave it going in the background."
+TWO_PRESSES_SECONDS = 1.0
+"""Ctrl+C pressed twice within this time is one wish: the second one costs what is not saved."""
+MOST_INTERRUPTS = 4
+"""Stop, terminate, kill; after that it is no longer waited for."""
+STOPS_AND_SAVES = "Stopping after this step, then saving. Press Ctrl+C again to end it at once, without saving."
 
 
 @dataclass(slots=True)
@@ -77,7 +83,7 @@ class Followed:
 def work(folder: RunFolder, job: Job, output: Output, **request: Any) -> Followed:
     """Start a job on a run and follow it to its end.
 
-    The first Ctrl+C asks it to stop and save; the second leaves it going in the background.
+    The first Ctrl+C asks it to stop and save; each further one goes on to the next stage of the stop.
 
     Raises:
         RunFolderError: it could not be started.
@@ -139,7 +145,7 @@ def _follow(
     on_interrupt: Literal["stop", "leave"],
     stopping: str = "",
 ) -> None:
-    with _counted_interrupts() as interrupts:
+    with _taken_interrupts() as interrupts:
         while True:
             alive = process.poll() is None if process else is_held(folder.lock_file)
             new = _all_new(tail)  # after the look at the process: what it said last is never missed
@@ -150,15 +156,23 @@ def _follow(
                 break
             if not alive and not new and not mark_lost(folder):
                 break
-            if len(interrupts) > seen.interrupts:
-                seen.interrupts = len(interrupts)
-                if on_interrupt == "leave" or seen.interrupts > 1:
+            if interrupts.is_new():
+                seen.interrupts += 1
+                if on_interrupt == "leave" or seen.interrupts >= MOST_INTERRUPTS:
                     return
-                ask(folder, "stop")
-                progress.note(stopping)
+                _go_on_stopping(folder, seen, progress, stopping)
             time.sleep(POLL_SECONDS)
     if process is not None:
         _await_exit(process)
+
+
+def _go_on_stopping(folder: RunFolder, seen: Followed, progress: Progress, stopping: str) -> None:
+    if seen.interrupts == 1:
+        ask(folder, "stop")
+        progress.note(stopping)
+    else:
+        progress.note(f"Ending it now. {lost_by_ending(seen.state)}")
+        end_now(folder)
 
 
 def _goes_on(seen: Followed, *, alive: bool) -> bool:
@@ -203,7 +217,7 @@ def _raise_unless_done(folder: RunFolder, seen: Followed) -> None:
         words = ErrorWords(
             "left-running",
             f"The run {folder.id} goes on in the background.",
-            "It has been asked to stop after its present step and save.",
+            "It was told to end and has not ended yet.",
             f"Follow it with: orpo-studio watch {folder.id}",
         )
         raise CommandError(words, exit_code=130, **run)
@@ -211,7 +225,7 @@ def _raise_unless_done(folder: RunFolder, seen: Followed) -> None:
         raise _failure(explain_silence(folder), folder)
     ending = explain_end(folder, seen.end, seen.error)
     if ending is not None:
-        raise _failure(ending, folder)
+        raise _failure(ending, folder, exit_code=130 if seen.end.forced and seen.interrupts else 1)
     if seen.interrupts:
         words = ErrorWords(
             "interrupted",
@@ -221,17 +235,38 @@ def _raise_unless_done(folder: RunFolder, seen: Followed) -> None:
         raise CommandError(words, exit_code=130, **run)
 
 
-def _failure(ending: Ending, folder: RunFolder) -> CommandError:
+def _failure(ending: Ending, folder: RunFolder, exit_code: int = 1) -> CommandError:
     words = ErrorWords(ending.code, ending.title, ending.detail, ending.hint)
-    return CommandError(words, run=folder.id, folder=folder.path)
+    return CommandError(words, exit_code=exit_code, run=folder.id, folder=folder.path)
+
+
+class _Interrupts:
+    """Ctrl+C as it is pressed; two at once are one."""
+
+    def __init__(self) -> None:
+        self._wishes = self._seen = 0
+        self._last = -TWO_PRESSES_SECONDS
+
+    def press(self, *_signal: object) -> None:
+        now = time.monotonic()
+        if now - self._last >= TWO_PRESSES_SECONDS:
+            self._wishes += 1
+            self._last = now
+
+    def is_new(self) -> bool:
+        """Tell whether there is one that was not told before."""
+        if self._wishes == self._seen:
+            return False
+        self._seen += 1
+        return True
 
 
 @contextmanager
-def _counted_interrupts() -> Iterator[list[int]]:
-    """Count Ctrl+C instead of raising in the middle of something."""
-    seen: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: seen.append(number))
+def _taken_interrupts() -> Iterator[_Interrupts]:
+    """Take Ctrl+C instead of raising in the middle of something."""
+    interrupts = _Interrupts()
+    before = signal.signal(signal.SIGINT, interrupts.press)
     try:
-        yield seen
+        yield interrupts
     finally:
         signal.signal(signal.SIGINT, before)

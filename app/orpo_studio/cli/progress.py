@@ -22,9 +22,13 @@ from orpo_studio.events import (
     Problem,
     RunState,
     Stage,
+    StopStage,
+    TrainerHeard,
+    TrainerSilent,
     TrainMetrics,
 )
 from orpo_studio.runs import RunFolder
+from orpo_studio.runs.live_words import silence_words, stop_title
 from orpo_studio.words import duration, percent, printable
 
 REFRESH_SECONDS = 0.1
@@ -76,6 +80,13 @@ def happening(event: AnyEvent) -> str | None:
             return f"{moment[event.moment]}, {event.pairs} held-out pairs: {', '.join(parts)}"
         case CheckpointSaved():
             return f"Checkpoint at step {event.step}"
+        case StopStage() if event.stage != "asked" or event.next_at is not None:
+            return stop_title(RunState(stop=event), event.time)
+        case TrainerSilent():
+            words = silence_words(event, event.time)
+            return f"{words.title}. {words.detail}"
+        case TrainerHeard():
+            return f"It goes on, after {duration(event.seconds)} without progress"
     return None
 
 
@@ -190,6 +201,10 @@ class LiveProgress:
 
 
 def _doing(state: RunState) -> str:
+    if state.stop is not None:
+        return stop_title(state, time.time())
+    if state.silent is not None:
+        return silence_words(state.silent, time.time()).title
     if state.stage is not None:
         return state.stage.title
     if state.ended is not None and not state.job:
@@ -206,6 +221,8 @@ def _measure(state: RunState) -> tuple[int, int, str]:
 
 
 def _style(event: AnyEvent) -> str:
+    if isinstance(event, StopStage | TrainerSilent):
+        return "yellow"
     if isinstance(event, Problem):
         return "yellow" if event.severity == "warning" else "red"
     return "dim"

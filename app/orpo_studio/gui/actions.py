@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ActionInfo:
-    """One action; ``group`` names the menu it stands in."""
+    """One action; ``group`` names the menu it stands in, ``is_on`` is set for what can be switched on and off."""
 
     text: str
     group: str
     do: Callable[[], object]
     keys: tuple[str, ...] = ()
+    is_on: bool | None = None
 
 
 class Actions:
@@ -69,11 +70,13 @@ class Actions:
             ActionInfo(f"Theme: {words}", "View", partial(self._choose_theme, choice))
             for choice, words in (("system", "as the system"), ("light", "light"), ("dark", "dark"))
         ]
+        is_told = bench.preferences.notify
         return [
             *pages,
             ActionInfo("Go to all runs", "Go", partial(show_page, "runs"), ("Ctrl+7",)),
             ActionInfo("Start training", "Run", bench.start, ("Ctrl+Return", "Ctrl+Enter")),
             ActionInfo("Stop and save", "Run", partial(bench.request, "stop"), ("Ctrl+.",)),
+            ActionInfo("End now without saving", "Run", self._end_now),
             ActionInfo("Sample now", "Run", partial(bench.request, "sample")),
             ActionInfo("Save a checkpoint now", "Run", partial(bench.request, "checkpoint")),
             ActionInfo("New run", "Run", bench.show_draft, ("Ctrl+N",)),
@@ -82,6 +85,7 @@ class Actions:
             ActionInfo("Redo", "Edit", bench.draft.undo.redo, ("Ctrl+Shift+Z",)),
             ActionInfo("Change the workspace…", "Workspace", self._choose_workspace),
             *themes,
+            ActionInfo("Tell the end of a run on the desktop", "View", self._switch_telling, is_on=is_told),
             ActionInfo("Help", "Help", self.help, ("F1",)),
             ActionInfo("About ORPO Studio", "Help", self._about),
             ActionInfo("Quit", "Window", self._window.close, ("Ctrl+Q",)),
@@ -91,6 +95,9 @@ class Actions:
         action = QAction(info.text, self._window)
         action.setShortcuts([QKeySequence(keys) for keys in info.keys])
         action.setData(info.group)
+        if info.is_on is not None:
+            action.setCheckable(True)
+            action.setChecked(info.is_on)
         action.triggered.connect(lambda _checked=False: info.do())
         self._window.addAction(action)
         return action
@@ -98,6 +105,32 @@ class Actions:
     def _choose_theme(self, choice: str) -> None:
         theme().choose(choice)
         self._bench.preferences.theme = choice
+
+    def _end_now(self) -> None:
+        """End a run that is already asked to stop; a slip of the hand must not cost what a stop would save."""
+        follower = self._bench.follower
+        if follower is None or not follower.is_live or follower.fold.stop is None:
+            self._bench.tell(
+                Notice(
+                    "info",
+                    "Nothing is being stopped.",
+                    "A run is asked to stop first, so that it can save.",
+                    "Stop it with Ctrl+. and end it then, if it does not answer.",
+                )
+            )
+            return
+        self._bench.end_now()
+
+    def _switch_telling(self) -> None:
+        preferences = self._bench.preferences
+        preferences.notify = not preferences.notify
+        try:
+            self._bench.save_preferences()
+        except OSError as error:
+            self._bench.tell(error)
+            return
+        told = "told" if preferences.notify else "no longer told"
+        self._bench.tell(Notice("info", f"The end of a run is {told} on the desktop."))
 
     def _choose_workspace(self) -> None:
         dialog = QFileDialog(self._window, "Choose the workspace", str(self._bench.workspace))

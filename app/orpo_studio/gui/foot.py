@@ -1,14 +1,19 @@
 """The foot of the window: what is missing, as links to the fields, and the main button."""
 
+import time
 from functools import partial
 
-from PySide6.QtCore import QPoint, Signal
+from PySide6.QtCore import QPoint, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QWidget
 
 from orpo_studio.config import Issue
+from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label, set_kind
 from orpo_studio.gui.workbench import Workbench
+from orpo_studio.runs.live_words import silence_words, stop_title
+
+TICK_MS = 1000
 
 
 class Foot(QFrame):
@@ -33,6 +38,8 @@ class Foot(QFrame):
         layout.addStretch(1)
         layout.addWidget(self.use_settings)
         layout.addWidget(self.main)
+        self._tick = QTimer(self, interval=TICK_MS)
+        self._tick.timeout.connect(self.refresh)
         self.refresh()
 
     def in_order(self) -> tuple[QWidget, ...]:
@@ -43,8 +50,11 @@ class Foot(QFrame):
         """Show the present state."""
         follower = self._bench.follower
         self.use_settings.setVisible(follower is not None)
+        self._tick.stop()
+        set_kind(self.status, "muted")
         if follower is not None:
             self._show_run(follower.state, is_live=follower.is_live, is_resumable=bool(follower.fold.checkpoints))
+            self._show_trouble(follower)
         else:
             self._show_draft()
 
@@ -77,16 +87,33 @@ class Foot(QFrame):
         resumable = not is_live and state in {"stopped", "failed", "lost"} and is_resumable
         restartable = not is_live and state in {"created", "failed", "lost"} and not is_resumable
         self.main.setVisible(running or resumable or restartable)
-        self.main.setText("Stop and save" if running else "Resume" if resumable else "Start again")
+        stop = "Stop" if state == "launching" else "Stop and save"
+        self.main.setText(stop if running else "Resume" if resumable else "Start again")
         self.main.setToolTip("Ctrl+." if running else "")
         set_kind(self.main, "" if running else "main")
-        self.main.setEnabled(not running or state == "running")
+        self.main.setEnabled(state != "stopping")
+
+    def _show_trouble(self, follower: RunFollower) -> None:
+        """Say of a stop how far it is, and of a run whether it makes progress; the clock runs on while it is shown."""
+        fold, now = follower.fold, time.time()
+        if fold.ended is not None and fold.ended.forced and not fold.job:
+            self.status.setText("Ended without saving its last steps.")
+        if not follower.is_live or (fold.stop is None and fold.silent is None):
+            return
+        self._tick.start()
+        if fold.stop is not None:
+            self.status.setText(stop_title(fold, now))
+            set_kind(self.status, "attention" if fold.stop.next_at is not None else "muted")
+        elif fold.silent is not None:
+            where = "Its page says more." if fold.job else "The Train page says more."
+            self.status.setText(f"{silence_words(fold.silent, now).title}. {where}")
+            set_kind(self.status, "attention")
 
     def _act(self) -> None:
         follower = self._bench.follower
         if follower is None:
             self._bench.start()
-        elif follower.state == "running":
+        elif follower.state in {"launching", "running"}:
             self._bench.request("stop")
             self.main.setEnabled(False)
         else:

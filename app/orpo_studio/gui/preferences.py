@@ -23,6 +23,8 @@ class Preferences(BaseModel):
     geometry: str = ""
     smoothing: float = 0.6
     advanced: bool = False
+    notify: bool = True
+    """Whether the end of a run is told on the desktop. Supervisors read it from the file, at that moment."""
 
     def remember_model(self, path: str) -> None:
         """Put a model in front of the recent ones."""

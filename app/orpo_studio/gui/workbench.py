@@ -20,6 +20,7 @@ from orpo_studio.gui.preferences import Preferences, save_preferences
 from orpo_studio.gui.runlist import RunList
 from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, create_run, launch
 from orpo_studio.runs.ending import explain_silence
+from orpo_studio.runs.force import end_now
 
 
 class Workbench(QObject):
@@ -201,6 +202,12 @@ class Workbench(QObject):
             ask(self.follower.folder, name, **details)
         except OSError as error:
             self.tell(error)
+
+    def end_now(self) -> None:
+        """Go on to the next stage of the stop of the run that is looked at, in the background: it may take seconds."""
+        if self.follower is not None:
+            folder = self.follower.folder
+            run_in_background(self, lambda _task: end_now(folder), lambda _done: self.runs.refresh(), self.tell)
 
     def delete_run(self, folder: RunFolder) -> None:
         """Delete a run's folder, in the background: gigabytes take their time."""

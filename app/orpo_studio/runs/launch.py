@@ -143,8 +143,9 @@ def _open_ends(folder: RunFolder) -> list[JobEnded | RunEnded]:
     for event in read_events(folder.events_file):
         state.apply(event)
     ends: list[JobEnded | RunEnded] = []
+    forced = state.stop is not None and state.stop.stage != "asked"
     if state.job:
-        ends.append(JobEnded(job=state.job, outcome="lost"))
+        ends.append(JobEnded(job=state.job, outcome="lost", forced=forced))
     if state.attempts > 0 and state.ended is None:
-        ends.append(RunEnded(outcome="lost", step=state.latest.step))
+        ends.append(RunEnded(outcome="lost", step=state.latest.step, forced=forced and not state.job))
     return ends

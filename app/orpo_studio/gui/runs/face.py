@@ -35,6 +35,8 @@ STATES = {
     "lost": StateFace("▲", "lost", "attention"),
 }
 UNREADABLE = StateFace("✕", "unreadable", "failure")
+SILENT = StateFace("▲", "no progress", "attention")
+NOT_SAVED = StateFace("■", "not saved", "attention")
 NEWER = StateFace("▲", "newer version", "attention")
 LIVE = frozenset({"launching", "running", "stopping"})
 
@@ -43,6 +45,10 @@ def state_face(summary: RunSummary) -> StateFace:
     """Return how the state of a run looks."""
     if summary.problem is not None and summary.state not in LIVE:
         return NEWER if summary.problem.code == "newer-version" else UNREADABLE
+    if summary.fold.silent is not None and summary.state in LIVE and summary.fold.stop is None:
+        return SILENT
+    if summary.fold.ended is not None and summary.fold.ended.forced and summary.state not in LIVE:
+        return NOT_SAVED
     return STATES[summary.state]
 
 

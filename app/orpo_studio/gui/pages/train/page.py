@@ -14,6 +14,7 @@ from orpo_studio.gui.pages.train.curves import Curves
 from orpo_studio.gui.pages.train.progress import ProgressStrip
 from orpo_studio.gui.pages.train.samples import SamplesCard
 from orpo_studio.gui.pages.train.start import StartPanel
+from orpo_studio.gui.pages.train.trouble import TroubleCard
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.ending import Ending, explain_end
@@ -33,6 +34,7 @@ class TrainPage(Page):
         self.start = StartPanel(bench)
         self.start.option_wanted.connect(self.option_wanted)
         self.progress = ProgressStrip(bench)
+        self.trouble = TroubleCard(bench)
         self.scroll_area = QScrollArea(widgetResizable=True)
         self.curves = Curves(bench, self.scroll_area)
         self.samples = SamplesCard()
@@ -69,7 +71,11 @@ class TrainPage(Page):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(em(1))
         self._beside_bar = QHBoxLayout()
-        self._beside_bar.addWidget(self.progress)
+        over = QVBoxLayout()
+        over.setSpacing(em(1))
+        over.addWidget(self.trouble)
+        over.addWidget(self.progress)
+        self._beside_bar.addLayout(over)
         layout.addLayout(self._beside_bar)
         layout.addWidget(self.scroll_area, 1)
         before = QScrollArea(widgetResizable=True)
@@ -100,6 +106,7 @@ class TrainPage(Page):
         self.samples.reset()
         self.console.show_log(follower.folder.console_log if follower else None)
         self.progress.show_run(follower)
+        self.trouble.show_run(follower)
         self.scroll_area.verticalScrollBar().setValue(0)
         self.purpose_label.setVisible(follower is None)
         self._stack.setCurrentIndex(0 if follower is None else 1)
@@ -128,6 +135,7 @@ class TrainPage(Page):
         if self._follower is None:
             return
         self.progress.refresh()
+        self.trouble.refresh()
         self.samples.allow_asking(allowed=self._follower.state == "running")
         fold = self._follower.fold
         ending = explain_end(self._follower.folder, fold.ended, fold.error) if fold.ended else None

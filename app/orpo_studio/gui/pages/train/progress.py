@@ -193,6 +193,8 @@ def _state_words(state: str, fold: RunState) -> str:
         return "Finished"
     if state == "stopped":
         return f"Stopped and saved at step {words.count(fold.ended.step if fold.ended else fold.latest.step)}"
+    if fold.ended is not None and fold.ended.forced:
+        return "Ended without saving its last steps"
     return {"failed": "Ended with an error", "lost": "Lost", "created": "Not started"}[state]
 
 

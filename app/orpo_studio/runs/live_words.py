@@ -1,0 +1,90 @@
+"""What is told of a run that stops or has fallen silent, in the window and in the terminal alike."""
+
+from dataclasses import dataclass
+
+from orpo_studio.events import RunState, TrainerSilent
+from orpo_studio.words import clock, count, duration
+
+_DOING = {
+    "computing": "Its process computes ({cpu:.0f} % of a processor core): it is slow, or caught in an endless loop.",
+    "waiting": "Its process does nothing: it waits for something that does not come, such as a driver that hangs.",
+    "disk": "Its process waits for the disk.",
+    "suspended": "Its process is suspended. It goes on when whoever suspended it lets it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Something told of a live run.
+
+    Attributes:
+        title: what happens.
+        detail: why, and what follows.
+        button: what the button says that goes on to the next stage of a stop; empty where there is none.
+    """
+
+    title: str
+    detail: str
+    button: str = ""
+
+
+def stop_title(state: RunState, now: float) -> str:
+    """Return how far a stop has come in a line, with the time until the next stage where one is set.
+
+    Args:
+        state: the run's.
+        now: seconds since the epoch.
+    """
+    stop = state.stop
+    left = "" if stop is None or stop.next_at is None else clock(stop.next_at - now)
+    if stop is None or stop.stage == "asked":
+        if left:
+            return f"Stopping: no answer yet, terminated in {left}"
+        return "Stopping" if state.job else "Stopping: this step is finished and saved first"
+    if stop.stage == "terminated":
+        return f"Told to leave without saving, killed in {left}"
+    return "Killed: the system is ending it"
+
+
+def stop_words(state: RunState, now: float) -> Words | None:
+    """Return what is told of a stop that is under way; None where none is.
+
+    Args:
+        state: the run's.
+        now: seconds since the epoch.
+    """
+    stop = state.stop
+    if stop is None:
+        return None
+    title = stop_title(state, now)
+    since = f"Asked to stop {duration(now - state.stop_asked)} ago. "
+    if stop.stage == "asked":
+        return Words(title, since + lost_by_ending(state), "End now without saving")
+    if stop.stage == "terminated":
+        return Words(title, since + lost_by_ending(state), "Kill now")
+    return Words(title, f"{since}A process that waits for a disk or a driver ends only when that answers.")
+
+
+def silence_words(silent: TrainerSilent, now: float) -> Words:
+    """Return what is told of a trainer without progress.
+
+    Args:
+        silent: the event that said so.
+        now: seconds since the epoch.
+    """
+    since = duration(now - silent.time + silent.seconds)
+    doing = _DOING[silent.doing].format(cpu=silent.cpu_percent)
+    where = "The log shows where it stands." if silent.doing != "suspended" else ""
+    return Words(f"No progress for {since}", f"{doing} {where}".strip())
+
+
+def lost_by_ending(state: RunState) -> str:
+    """Return what is lost where a run or a job is ended without saving."""
+    if state.job:
+        return "What it has not written yet is lost; the run is not affected."
+    last = max((saved.step for saved in state.checkpoints), default=None)
+    if last is None:
+        return "Nothing is saved yet: ended now, all of it is lost."
+    if last >= state.latest.step:
+        return f"Step {count(last)} is saved."
+    return f"Ended now, the work since the checkpoint of step {count(last)} is lost."
