@@ -63,6 +63,7 @@ def test_that_silence_is_told_with_how_long_and_why_until_the_trainer_is_heard(
     assert page.trouble.title.text() == "No progress for 4 min"
     assert "99 % of a processor core" in page.trouble.detail.text()
     assert "No progress for 4 min" in foot.status.text()
+    assert page.progress.sign.text() == "▲"
     assert page.trouble.end_now.isHidden()
     assert state_face(summarize(run.folder)).word == "no progress"
     qtbot.mouseClick(page.trouble.stop, Qt.MouseButton.LeftButton)
@@ -111,6 +112,7 @@ def test_that_the_clock_of_each_stage_runs_and_the_next_one_can_be_had_at_once(
     ending = page.ending_card()
     assert ending is not None
     assert "memory" not in ending.notice.detail
+    assert ending.notice.severity == "warning"
     assert state_face(summarize(run.folder)).word == "not saved"
 
 

@@ -36,8 +36,6 @@ LEAVE_SECONDS = 60.0
 """How long the processes may take to leave after the end was said."""
 TWO_PRESSES_SECONDS = 1.0
 """Ctrl+C pressed twice within this time is one wish: the second one costs what is not saved."""
-MOST_INTERRUPTS = 4
-"""Stop, terminate, kill; after that it is no longer waited for."""
 STOPS_AND_SAVES = "Stopping after this step, then saving. Press Ctrl+C again to end it at once, without saving."
 
 
@@ -158,7 +156,7 @@ def _follow(
                 break
             if interrupts.is_new():
                 seen.interrupts += 1
-                if on_interrupt == "leave" or seen.interrupts >= MOST_INTERRUPTS:
+                if on_interrupt == "leave" or _is_killed(seen.state):  # there is nothing left to do but to wait
                     return
                 _go_on_stopping(folder, seen, progress, stopping)
             time.sleep(POLL_SECONDS)
@@ -173,6 +171,10 @@ def _go_on_stopping(folder: RunFolder, seen: Followed, progress: Progress, stopp
     else:
         progress.note(f"Ending it now. {lost_by_ending(seen.state)}")
         end_now(folder)
+
+
+def _is_killed(state: RunState) -> bool:
+    return state.stop is not None and state.stop.stage == "killed"
 
 
 def _goes_on(seen: Followed, *, alive: bool) -> bool:

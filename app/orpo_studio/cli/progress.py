@@ -86,7 +86,7 @@ def happening(event: AnyEvent) -> str | None:
             words = silence_words(event, event.time)
             return f"{words.title}. {words.detail}"
         case TrainerHeard():
-            return f"It goes on, after {duration(event.seconds)} without progress"
+            return f"The run goes on, after {duration(event.seconds)} without progress"
     return None
 
 

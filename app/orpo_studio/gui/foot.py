@@ -105,8 +105,7 @@ class Foot(QFrame):
             self.status.setText(stop_title(fold, now))
             set_kind(self.status, "attention" if fold.stop.next_at is not None else "muted")
         elif fold.silent is not None:
-            where = "Its page says more." if fold.job else "The Train page says more."
-            self.status.setText(f"{silence_words(fold.silent, now).title}. {where}")
+            self.status.setText(silence_words(fold.silent, now).title)
             set_kind(self.status, "attention")
 
     def _act(self) -> None:

@@ -7,6 +7,8 @@ from typing import Literal
 from orpo_studio.events import Problem
 from orpo_studio.in_words import InWords
 
+Severity = Literal["info", "warning", "error"]
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -20,7 +22,7 @@ class Notice:
         more: technical detail, shown behind a fold and copied with the rest.
     """
 
-    severity: Literal["info", "warning", "error"]
+    severity: Severity
     title: str
     detail: str = ""
     hint: str = ""

@@ -262,8 +262,9 @@ class Workbench(QObject):
         self.data.choose(spec.data, spec.recipe.max_length, spec.model.path)
 
     def _on_run_state(self) -> None:
-        """Have the list of runs follow at once when the run that is looked at starts, stops or ends."""
-        state = self.follower.state if self.follower is not None else ""
+        """Have the list of runs follow at once when the run that is looked at starts, falls silent, stops or ends."""
+        follower = self.follower
+        state = f"{follower.state} {follower.fold.silent is not None}" if follower is not None else ""
         if state != self._last_state:
             self._last_state = state
             self.runs.refresh()

@@ -9,6 +9,7 @@ import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from helpers.fake_trainer import DIES_AT_IMPORT, TRAINS, TRAINS_UNTIL_STOPPED
 from helpers.terminal import Say
 from helpers.waiting import wait_until
 from orpo_studio.config import RunSpec, all_options
-from orpo_studio.events import AnyEvent, EventLog, RunLaunched, TrainMetrics, read_events
+from orpo_studio.events import AnyEvent, EventLog, RunLaunched, StopStage, TrainMetrics, read_events
 from orpo_studio.runs import ask, create_run, find_run, is_held, launch, list_runs, pending, summarize
 
 Trainer = Callable[..., None]
@@ -272,25 +273,32 @@ def test_that_ctrl_c_asks_the_run_to_stop_and_save(
     assert run.state == "stopped"
 
 
-def test_that_a_second_ctrl_c_leaves_the_run_in_the_background(
-    say: Say, trainer: Trainer, model: Path, data: Path, workspace: Path
+def test_that_further_ctrl_c_end_a_run_that_does_not_answer(
+    trainer: Trainer, model: Path, data: Path, workspace: Path
 ) -> None:
-    trainer("started(9); step(1)\nwhile not (folder.path / 'go').exists(): time.sleep(0.02)\nend('stopped')")
+    trainer("signal.signal(signal.SIGTERM, lambda *_: None); started(9); step(1)\nwhile True: time.sleep(0.02)")
     words = ["train", "--model", model, "--data", data, "--workspace", workspace, "--json"]
     command = [sys.executable, "-m", "orpo_studio.cli", *map(str, words)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as terminal:
         wait_until(lambda: any(isinstance(event, TrainMetrics) for event in _events(workspace)))
         terminal.send_signal(signal.SIGINT)
         wait_until(lambda: pending(list_runs(workspace)[0].folder, "stop"))
-        terminal.send_signal(signal.SIGINT)
+        for stage in ("terminated", "killed"):
+            wait_until(partial(_pressed_until, terminal, workspace, stage))
         said = json.loads(terminal.communicate(timeout=20)[0])
-    assert (terminal.returncode, said["error"]["code"]) == (130, "left-running")
-    assert f"orpo-studio watch {said['run']}" in said["error"]["hint"]
+    assert (terminal.returncode, said["error"]["code"]) == (130, "forced")
     (run,) = list_runs(workspace)
-    assert run.state == "running"
-    (run.folder.path / "go").touch()
-    assert say("watch", "last", "--json").result["state"] == "stopped"
+    assert run.fold.ended is not None
+    assert run.fold.ended.forced
     wait_until(lambda: not is_held(run.folder.lock_file))
+
+
+def _pressed_until(terminal: "subprocess.Popen[str]", workspace: Path, stage: str) -> bool:
+    """Press Ctrl+C, which counts once a second, until a stage of the stop is reached."""
+    if any(isinstance(event, StopStage) and event.stage == stage for event in _events(workspace)):
+        return True
+    terminal.send_signal(signal.SIGINT)
+    return False
 
 
 def test_that_a_disk_that_fills_up_is_told_and_what_was_made_stays(

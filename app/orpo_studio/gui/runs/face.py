@@ -6,6 +6,8 @@ from pathlib import Path
 
 from orpo_studio import words
 from orpo_studio.config import DEMO
+from orpo_studio.events import RunState
+from orpo_studio.events.state import StateName
 from orpo_studio.runs import RunSummary
 
 
@@ -45,11 +47,16 @@ def state_face(summary: RunSummary) -> StateFace:
     """Return how the state of a run looks."""
     if summary.problem is not None and summary.state not in LIVE:
         return NEWER if summary.problem.code == "newer-version" else UNREADABLE
-    if summary.fold.silent is not None and summary.state in LIVE and summary.fold.stop is None:
+    return fold_face(summary.state, summary.fold)
+
+
+def fold_face(state: StateName, fold: RunState) -> StateFace:
+    """Return how a state looks, given what else the run has said."""
+    if state in LIVE and fold.silent is not None and fold.stop is None:
         return SILENT
-    if summary.fold.ended is not None and summary.fold.ended.forced and summary.state not in LIVE:
+    if fold.ended is not None and fold.ended.forced and state not in LIVE:
         return NOT_SAVED
-    return STATES[summary.state]
+    return STATES[state]
 
 
 def is_live(summary: RunSummary) -> bool:

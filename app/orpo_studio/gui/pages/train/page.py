@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedLayout, 
 
 from orpo_studio.events import AnyEvent, JobEnded, JobStarted, Problem, RunLaunched, SampleAnswer
 from orpo_studio.gui.follower import RunFollower
-from orpo_studio.gui.notice import Notice, notice_of
+from orpo_studio.gui.notice import Notice, Severity, notice_of
 from orpo_studio.gui.notices import NoticeCard
 from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.pages.train.console import ConsoleCard
@@ -145,7 +145,8 @@ class TrainPage(Page):
                 self._ending_card.deleteLater()
                 self._ending_card = None
             if ending is not None:
-                notice = Notice("error", ending.title, ending.detail, ending.hint, ending.more)
+                severity: Severity = "warning" if ending.code == "forced" else "error"
+                notice = Notice(severity, ending.title, ending.detail, ending.hint, ending.more)
                 self._ending_card = NoticeCard(notice, closable=False)
                 self._cards.insertWidget(0, self._ending_card)
 

@@ -19,7 +19,7 @@ from orpo_studio.events import (
     TrainMetrics,
 )
 from orpo_studio.gui.follower import RunFollower
-from orpo_studio.gui.runs.face import LIVE, STATES
+from orpo_studio.gui.runs.face import LIVE, fold_face
 from orpo_studio.gui.theme import em, figure_font
 from orpo_studio.gui.widgets.bar import SlimBar
 from orpo_studio.gui.widgets.basic import button, label, set_kind
@@ -79,7 +79,7 @@ class ProgressStrip(QFrame):
         if self._follower is None:
             return
         state, fold = self._follower.state, self._follower.fold
-        face = STATES[state]
+        face = fold_face(state, fold)
         self.sign.setText(face.sign)
         set_kind(self.sign, face.tint)
         self.state.setText(_state_words(state, fold))
@@ -130,7 +130,7 @@ class ProgressStrip(QFrame):
         )
         until = fold.ended.time if fold.ended else time.time()
         self.figures["elapsed"].show_text(words.duration(until - self._launched) if self._launched else "–")
-        remaining = fold.remaining_seconds() if state in LIVE else None
+        remaining = fold.remaining_seconds() if state in LIVE and fold.silent is None else None
         self.figures["remaining"].show_text("–" if remaining is None else words.duration(remaining))
         self.figures["remaining"].setVisible(state in LIVE)
 
@@ -184,7 +184,8 @@ def _state_words(state: str, fold: RunState) -> str:
     if state == "running":
         return "Training"
     if state == "stopping":
-        return "Stopping: this step is finished and saved first"
+        is_polite = fold.stop is None or (fold.stop.stage == "asked" and fold.stop.next_at is None)
+        return "Stopping: this step is finished and saved first" if is_polite else "Stopping"
     if state == "completed":
         before = fold.before.values.get("rewards/accuracies") if fold.before else None
         after = fold.after.values.get("rewards/accuracies") if fold.after else None
