@@ -1,4 +1,7 @@
-"""What a source is made of: a file, a ZIP archive, a folder or pattern of shards, a saved or a cached dataset."""
+"""What a source is made of: a file, a ZIP archive, a folder or pattern of shards, a saved or a cached dataset.
+
+Of a folder its README says which file belongs to which split, as on the Hub; where it does not, the files' names do.
+"""
 
 import glob
 import os
@@ -7,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from orpo_studio.data.declared import README, declared_files
 from orpo_studio.data.files import DataFile, no_such_file, require_file, unreadable
 from orpo_studio.data.forms import SUFFIXES, WORKBOOKS, data_suffix, refusal_of, refused
 from orpo_studio.data.problem import DataProblem
@@ -180,6 +184,9 @@ def _of_folder_of_shards(folder: Path, name: str) -> Source:
     data = [shown for shown in inside if _is_data(shown)]
     if not data:
         raise _no_data(name, inside)
+    declared = declared_files(folder / README, data)
+    if declared:
+        data = list(dict.fromkeys(file.name for file in declared))
     for shown in data:
         if not (folder / shown).is_file():
             raise DataProblem(
@@ -190,6 +197,10 @@ def _of_folder_of_shards(folder: Path, name: str) -> Source:
             )
     _check_shards(data, name)
     left_out = [shown for shown in inside if shown not in set(data) and _is_missed(shown)]
+    if declared:
+        parts = [(_of_files(name, [(folder / file.name, file.name)]), file.split) for file in declared]
+        found = [(file, split) for part, split in parts for file in part.files]
+        return Source(name, tuple(file for file, _ in found), tuple(split for _, split in found), tuple(left_out))
     return _of_files(name, [(folder / shown, shown) for shown in data], left_out=left_out)
 
 
