@@ -23,6 +23,9 @@ ROLES = {
 }
 """The roles found in the wild, and what each means."""
 
+_CALLS = ("tool_calls", "function_call")
+"""Where a turn in role/content form keeps the tools it calls; in from/value form they are speakers."""
+_CALLERS = frozenset({"function_call", "tool_call"})
 _ASKING = ("user", "tool")
 _TEMPLATE_TOKEN = re.compile(r"<\|[^|<>]*\|>|</?s>|\[/?INST\]|<</?SYS>>")
 _SPEAKER = re.compile(rf"\b({'|'.join(ROLES)})\b", re.IGNORECASE)
@@ -33,7 +36,8 @@ _SPEAKER_NAME = 10
 def looks_like_message(value: object) -> bool:
     """Tell whether a value is one turn, in role/content or in from/value form."""
     return isinstance(value, dict) and (
-        ("role" in value and "content" in value) or ("from" in value and "value" in value)
+        ("role" in value and ("content" in value or any(name in value for name in _CALLS)))
+        or ("from" in value and "value" in value)
     )
 
 
@@ -130,6 +134,12 @@ def _from_mapping(value: object, field: str, roles: Mapping[str, str]) -> Messag
     role_key, content_key = ("role", "content") if value.get("role") is not None else ("from", "value")
     name, content = value.get(role_key), value.get(content_key)
     role = roles.get(name.strip().lower()) if isinstance(name, str) else None
+    if any(value.get(calls) for calls in _CALLS) or (role is None and name in _CALLERS):
+        raise RowProblem(
+            Reason.TOOL_CALL,
+            f"{field} has a turn that calls a tool. Pairs hold text alone, and the turn would not be complete without "
+            "the call.",
+        )
     if role is None:
         raise RowProblem(Reason.ROLES, f"{field} has a turn by {str(name)[:40]!r}, a role that is not known.")
     return _message(role, _joined_parts(content), field)
@@ -146,7 +156,7 @@ def _joined_parts(content: object) -> object:
 
 def _message(role: str, content: object, field: str) -> Message:
     if not isinstance(content, str):
-        raise RowProblem(Reason.NOT_TEXT, f"{field} has a turn whose content is {_kind(content)}, not text.")
+        raise RowProblem(Reason.NOT_TEXT, f"{field} has a turn {_content(content)}.")
     try:
         content.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -154,6 +164,17 @@ def _message(role: str, content: object, field: str) -> Message:
             Reason.DAMAGED_TEXT, f"{field} holds half a character (a lone surrogate) at position {error.start}."
         ) from error
     return {"role": role, "content": content}
+
+
+def _content(value: object) -> str:
+    """Say what a turn's content is that is not text."""
+    if value is None:
+        return "without text"
+    kinds = [part.get("type") for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+    other = next((kind for kind in kinds if isinstance(kind, str) and kind != "text"), None)
+    if other is not None:
+        return f"that holds more than text: a part of type {other[:40]!r}"
+    return f"whose content is {_kind(value)}, not text"
 
 
 def _kind(value: object) -> str:

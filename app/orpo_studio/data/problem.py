@@ -26,6 +26,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     MISSING_FIELD = "missing-field"
     NOT_TEXT = "not-text"
+    TOOL_CALL = "tool-call"
     DAMAGED_TEXT = "damaged-text"
     EMPTY_PROMPT = "empty-prompt"
     EMPTY_ANSWER = "empty-answer"
@@ -45,6 +46,7 @@ REASON_TITLES = {
     Reason.UNREADABLE: "The row cannot be read",
     Reason.MISSING_FIELD: "A field is missing",
     Reason.NOT_TEXT: "A field is not text",
+    Reason.TOOL_CALL: "A turn calls a tool, which text cannot hold",
     Reason.DAMAGED_TEXT: "The text holds broken characters",
     Reason.EMPTY_PROMPT: "The prompt is empty",
     Reason.EMPTY_ANSWER: "An answer is empty",

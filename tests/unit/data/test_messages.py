@@ -107,3 +107,40 @@ def test_that_a_single_answer_that_is_none_is_refused(prompt: object, answer: ob
     with pytest.raises(RowProblem) as caught:
         assemble_single(prompt, answer, good=True, row=1)
     assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f"}}]},
+        {"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]},
+        {"role": "assistant", "content": "I look it up.", "tool_calls": [{"function": {"name": "f"}}]},
+        {"role": "assistant", "content": "", "function_call": {"name": "f", "arguments": "{}"}},
+        {"from": "function_call", "value": "{}"},
+    ],
+)
+def test_that_a_turn_which_calls_a_tool_is_refused_by_that_name(called: dict[str, object]) -> None:
+    for prompt, chosen in (([user("a"), called, user("b")], "yes"), ("a", [called])):
+        with pytest.raises(RowProblem, match="calls a tool") as caught:
+            assemble(prompt, chosen, "no", row=1)
+        assert caught.value.reason is Reason.TOOL_CALL
+
+
+def test_that_turns_which_call_no_tool_are_kept_with_what_a_tool_said() -> None:
+    turns = [user("a"), {"role": "tool", "content": "4", "tool_calls": None, "tool_call_id": "1"}]
+    made = assemble(turns, [{"role": "assistant", "content": "yes", "tool_calls": []}], "no", row=1)
+    assert made == Pair([user("a"), {"role": "tool", "content": "4"}], YES, NO, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "without text"),
+        ([{"type": "text", "text": "See"}, {"type": "image_url", "image_url": {}}], "part of type 'image_url'"),
+        (3, "whose content is a number"),
+    ],
+)
+def test_that_a_turn_without_text_alone_is_refused_with_what_it_holds(content: object, words: str) -> None:
+    with pytest.raises(RowProblem, match=words) as caught:
+        assemble([{"role": "user", "content": content}], "yes", "no", row=1)
+    assert caught.value.reason is Reason.NOT_TEXT
