@@ -107,11 +107,14 @@ class Pairs:
 
     def sample(self, most: int, seed: int = 0) -> Iterator[PairBatch]:
         """Yield at most so many pairs, drawn evenly from all of them; always the same ones."""
-        picked = sampled_rows(len(self), most, seed)
+        yield from self.at(sampled_rows(len(self), most, seed))
+
+    def at(self, wanted: Ints) -> Iterator[PairBatch]:
+        """Yield the pairs of some numbers, which rise."""
         for batch in self.batches():
-            low, high = np.searchsorted(picked, [batch.rows[0], batch.rows[-1] + 1])
+            low, high = np.searchsorted(wanted, [batch.rows[0], batch.rows[-1] + 1])
             if low < high:
-                rows = picked[low:high]
+                rows = wanted[low:high]
                 yield PairBatch(rows, batch.records.take(pa.array(rows - batch.rows[0])))
 
 

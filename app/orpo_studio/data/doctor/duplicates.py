@@ -5,13 +5,7 @@ import numpy as np
 from orpo_studio.data.doctor.check import Kind, numbers
 from orpo_studio.data.doctor.columns import Bools, Ints, Keys
 from orpo_studio.data.doctor.facts import Facts
-from orpo_studio.data.doctor.sketch import Sketches, likeness, mixed
-
-ALIKE = 0.8
-"""Share of words in common from which texts count as nearly the same."""
-_BAND = 8
-"""Places of a sketch that must agree at once for two texts to be compared: 8 bands of 8 find 92 of 100 pairs of texts
-that are 85 % alike, and all but one of 100 that are 90 % alike."""
+from orpo_studio.data.doctor.sketch import ALIKE, Sketches, alike_candidates, likeness, mixed
 
 EXACT_DUPLICATES = Kind(
     code="exact-duplicates",
@@ -112,27 +106,3 @@ def near_duplicates(facts: Facts) -> Ints:
 
 def _both(first: Sketches, second: Sketches) -> Bools:
     return np.asarray(likeness(first, second) >= ALIKE, dtype=bool)
-
-
-def alike_candidates(sketched: Sketches) -> tuple[Ints, Ints]:
-    """Return two columns of rows that may be alike, the earlier first.
-
-    Rows of the same band are held against the first and against the one before, which is enough to find a group and
-    keeps a set of a hundred thousand repeats as quick as any other.
-    """
-    bands = np.ascontiguousarray(sketched).view("<u8")
-    edges = []
-    for band in range(bands.shape[1]):
-        order = np.argsort(bands[:, band], kind="stable")
-        values = bands[order, band]
-        same = values[1:] == values[:-1]
-        if not same.any():
-            continue
-        starts = np.concatenate([[True], ~same])
-        leaders = order[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))]
-        edges.append(np.stack([order[:-1][same], order[1:][same]], axis=1))
-        edges.append(np.stack([leaders[1:][same], order[1:][same]], axis=1))
-    if not edges:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    found = np.unique(np.concatenate(edges), axis=0)
-    return found[:, 0].astype(np.int64), found[:, 1].astype(np.int64)

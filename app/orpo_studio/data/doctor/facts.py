@@ -10,6 +10,7 @@ import numpy as np
 
 from orpo_studio.data.doctor.check import RowCheck
 from orpo_studio.data.doctor.columns import PARTS, Bools, Ints, Keys, PairBatch, Pairs, byte_lengths
+from orpo_studio.data.doctor.overlap import nearly_held_out
 from orpo_studio.data.doctor.sketch import Sketches, exact_keys, joined, sketches, word_hashes
 
 Tell = Callable[[float], None]
@@ -40,6 +41,7 @@ class Facts:
         sizes: (pairs, 3): bytes of text of each.
         turns: (pairs, 3): turns of each.
         sketched: how alike texts are; None where nothing asked for it.
+        nearly_held_out: (found, 2): pairs to train on, each with one held out whose prompt is nearly the same.
         masks: what each row check found, by its code.
         origins: where each pair comes from by its own account, or None.
         seconds: what each check took, by its code, in seconds of one processor.
@@ -51,13 +53,14 @@ class Facts:
     sizes: Ints
     turns: Ints
     sketched: Sketched | None
+    nearly_held_out: Ints
     masks: dict[str, Bools]
     origins: tuple[str, ...] | None
     seconds: dict[str, float]
 
     def only(self, kept: Bools) -> "Facts":
         """Return what is known of some of the pairs, which count from 0 anew."""
-        sketched = self.sketched
+        sketched, near = self.sketched, self.nearly_held_out
         return replace(
             self,
             pairs=int(kept.sum()),
@@ -68,6 +71,7 @@ class Facts:
             sketched=None
             if sketched is None
             else Sketched(sketched.prompt[kept], sketched.chosen[kept], sketched.rejected[kept], sketched.whole[kept]),
+            nearly_held_out=(np.cumsum(kept) - 1)[near[kept[near].all(axis=1)]],
             masks={code: mask[kept] for code, mask in self.masks.items()},
             origins=None if self.origins is None else tuple(compress(self.origins, kept)),
         )
@@ -145,6 +149,9 @@ def _together(pairs: Pairs, found: list[_BatchFacts], checks: Sequence[RowCheck]
     sketched = None
     if sketch and found:
         sketched = Sketched(*(np.concatenate([part.sketched[place] for part in found]) for place in range(4)))
+    near = np.zeros((0, 2), dtype=np.int64)
+    if sketched is not None and pairs.train < len(pairs):
+        near = nearly_held_out(pairs, sketched.prompt)
     origins = [part.origins for part in found]
     return Facts(
         pairs=len(pairs),
@@ -153,6 +160,7 @@ def _together(pairs: Pairs, found: list[_BatchFacts], checks: Sequence[RowCheck]
         sizes=all_of([part.sizes for part in found], three),
         turns=all_of([part.turns for part in found], three),
         sketched=sketched,
+        nearly_held_out=near,
         masks={
             check.kind.code: all_of([part.masks[check.kind.code] for part in found], np.zeros(0, dtype=bool))
             for check in checks

@@ -7,7 +7,6 @@ import numpy as np
 
 from orpo_studio.data.doctor.check import Kind, finding, numbers
 from orpo_studio.data.doctor.columns import Ints, Pairs
-from orpo_studio.data.doctor.duplicates import ALIKE, alike_candidates
 from orpo_studio.data.doctor.facts import Facts
 from orpo_studio.data.doctor.remedy_names import offer
 from orpo_studio.data.doctor.report import Finding, Severity
@@ -67,12 +66,7 @@ def held_out_overlap(facts: Facts) -> Ints:
     prompts = facts.keys[:, 0]
     overlap = np.zeros(facts.pairs, dtype=bool)
     overlap[: facts.train] = np.isin(prompts[: facts.train], prompts[facts.train :])
-    if facts.sketched is not None and facts.train < facts.pairs:
-        first, second = alike_candidates(facts.sketched.prompt)
-        across = (first < facts.train) & (second >= facts.train)
-        first, second = first[across], second[across]
-        alike = likeness(facts.sketched.prompt[first], facts.sketched.prompt[second]) >= ALIKE
-        overlap[first[alike]] = True
+    overlap[facts.nearly_held_out[:, 0]] = True
     return numbers(overlap)
 
 

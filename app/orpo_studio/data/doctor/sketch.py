@@ -17,6 +17,11 @@ PLACES = 64
 Sketches = npt.NDArray[np.uint8]
 """(texts, PLACES): the lowest byte of each MinHash value, at a cost of one false agreement in 256."""
 
+ALIKE = 0.8
+"""Share of words in common from which texts count as nearly the same."""
+_BAND = 8
+"""Places of a sketch that must agree at once for two texts to be compared: 8 bands of 8 find 92 of 100 pairs of texts
+that are 85 % alike, and all but one of 100 that are 90 % alike."""
 _SEED = 20_240_312
 _WINDOW = 8
 _LOWER = np.arange(256, dtype=np.uint8)
@@ -97,6 +102,30 @@ def joined(parts: list[tuple[Keys, Ints]]) -> tuple[Keys, Ints]:
 def likeness(first: Sketches, second: Sketches) -> np.ndarray:
     """Return the estimated share of words that texts have in common, pair by pair, 0 to 1."""
     return np.asarray((first == second).mean(axis=1), dtype=np.float32)
+
+
+def alike_candidates(sketched: Sketches) -> tuple[Ints, Ints]:
+    """Return two columns of rows that may be alike, the earlier first.
+
+    Rows of the same band are held against the first and against the one before, which is enough to find a group and
+    keeps a set of a hundred thousand repeats as quick as any other.
+    """
+    bands = np.ascontiguousarray(sketched).view("<u8")
+    edges = []
+    for band in range(bands.shape[1]):
+        order = np.argsort(bands[:, band], kind="stable")
+        values = bands[order, band]
+        same = values[1:] == values[:-1]
+        if not same.any():
+            continue
+        starts = np.concatenate([[True], ~same])
+        leaders = order[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))]
+        edges.append(np.stack([order[:-1][same], order[1:][same]], axis=1))
+        edges.append(np.stack([leaders[1:][same], order[1:][same]], axis=1))
+    if not edges:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    found = np.unique(np.concatenate(edges), axis=0)
+    return found[:, 0].astype(np.int64), found[:, 1].astype(np.int64)
 
 
 def bytes_of(texts: pa.StringArray) -> tuple[np.ndarray, Ints]:
