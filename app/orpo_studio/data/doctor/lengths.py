@@ -18,6 +18,8 @@ TURN_TOKENS = 5
 _MOST_COUNTED = 10_000_000
 """Bytes of text that are counted token by token; a tokenizer takes a few seconds for them."""
 _BINS = 48
+_NEAR = 1.5
+"""A maximum length up to so many times as long as nearly all texts stands inside their histogram."""
 
 
 class Counter(Protocol):
@@ -186,8 +188,7 @@ def _against(share: float) -> str:
 def histograms(lengths: Lengths, likeness: np.ndarray, max_length: int) -> tuple[Histogram, ...]:
     """Return the histograms of lengths, of their differences, and of how alike the two answers are."""
     tokens = lengths.tokens
-    top = max(64.0, float(np.quantile(tokens, 0.995)) if tokens.size else 0.0, 1.05 * max_length)
-    edges = np.linspace(0, top, _BINS + 1)
+    edges = np.linspace(0, _top(tokens, max_length), _BINS + 1)
     parts = tuple(
         (name, _bin_counts(tokens[:, place], edges)) for place, name in enumerate(("prompt", "chosen", "rejected"))
     )
@@ -195,8 +196,7 @@ def histograms(lengths: Lengths, likeness: np.ndarray, max_length: int) -> tuple
     reach = max(16.0, float(np.quantile(np.abs(gaps), 0.99)) if gaps.size else 0.0)
     gap_edges = np.linspace(-reach, reach, _BINS + 1)
     alike = np.linspace(0, 1, 41)
-    whole_top = max(64.0, float(np.quantile(lengths.whole, 0.995)) if tokens.size else 0.0, 1.05 * max_length)
-    whole_edges = np.linspace(0, whole_top, _BINS + 1)
+    whole_edges = np.linspace(0, _top(lengths.whole, max_length), _BINS + 1)
     return (
         Histogram("lengths", "Lengths of the parts", "tokens", _edges(edges), parts, float(max_length)),
         Histogram(
@@ -224,6 +224,12 @@ def histograms(lengths: Lengths, likeness: np.ndarray, max_length: int) -> tuple
             None,
         ),
     )
+
+
+def _top(tokens: np.ndarray, max_length: int) -> float:
+    """Return where a histogram of lengths ends: with the data, or behind the maximum length where that is near."""
+    reach = max(64.0, float(np.quantile(tokens, 0.995)) if tokens.size else 0.0)
+    return max(reach, 1.05 * max_length) if max_length <= _NEAR * reach else reach
 
 
 def _edges(edges: np.ndarray) -> tuple[float, ...]:

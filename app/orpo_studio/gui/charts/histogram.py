@@ -16,7 +16,7 @@ _DASHES: dict[Dash, list[float]] = {"dashed": [4.0, 2.5], "dotted": [1.2, 2.2]}
 _FILL, _POINTED = 0.16, 0.14
 """Opacity under an outline, and of the bin that is pointed at."""
 _REACH = 1.35
-"""A mark beyond the last edge is still shown where it lies within this many times their distance."""
+"""A mark beyond the last edge stands in its place within this many times their distance; farther off, at the edge."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,15 @@ class HistogramPlot(pg.GraphicsLayoutWidget):
         self.ci.addItem(self._x_axis, 1, 1)
         self._mark = pg.InfiniteLine(angle=90, movable=True)
         self._mark.sigPositionChangeFinished.connect(lambda line: self.mark_moved.emit(float(line.value())))
+        self._mark_label = pg.TextItem(anchor=(1, 0))
+        """Number of a mark that lies beyond the axis, which is drawn at its end."""
         self._highlight = _steps()
         self._lines: list[pg.PlotCurveItem] = []
         self._edges = np.zeros(2)
         self._series: tuple[Bars, ...] = ()
         self._at = -1
         self._top = 1.0
+        self._beyond = ""
         self._colors = colors
         self.set_theme(colors)
 
@@ -82,28 +85,32 @@ class HistogramPlot(pg.GraphicsLayoutWidget):
             mark: where the line stands, or None for no line.
             movable: whether the person may drag it.
         """
-        for line in (*self._lines, self._highlight, self._mark):
+        for line in (*self._lines, self._highlight, self._mark, self._mark_label):
             if line.scene() is not None:
                 self._view.removeItem(line)
         self._edges, self._series, self._at = np.asarray(edges, dtype=np.float64), tuple(series), -1
         self._top = max((max(bars.counts, default=0) for bars in series), default=0) or 1
         self._lines = [_steps() for _ in series]
         first, last = float(self._edges[0]), float(self._edges[-1])
-        is_near = mark is not None and first <= mark <= first + _REACH * (last - first)
-        right = max(last, mark or last) if is_near else last
+        is_near = mark is not None and mark <= first + _REACH * (last - first)
+        right = max(last, mark) if mark is not None and is_near else last
         room = (right - first) * 0.02
-        self._view.setXRange(first, right + (room if right > last else 0), padding=0)
+        self._beyond = "" if mark is None or is_near else f"{mark:,.0f} ▸"
+        self._view.setXRange(first, right + (room if right > last or self._beyond else 0), padding=0)
         self._view.setYRange(0, self._top * 1.08, padding=0)
         self._x_axis.set_axis("step" if last - first > 8 else "epoch")
         self._view.addItem(self._highlight, ignoreBounds=True)
         for item in self._lines:
             item.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
             self._view.addItem(item, ignoreBounds=True)
-        if is_near:
+        if mark is not None:
             self._mark.setMovable(movable)
             self._mark.setBounds((first, right + room))
-            self._mark.setValue(mark)
+            self._mark.setValue(mark if is_near else right)
             self._view.addItem(self._mark, ignoreBounds=True)
+        if self._beyond:
+            self._mark_label.setPos(right, self._top * 1.08)
+            self._view.addItem(self._mark_label, ignoreBounds=True)
         self._draw()
 
     def set_theme(self, colors: ChartColors) -> None:
@@ -115,6 +122,7 @@ class HistogramPlot(pg.GraphicsLayoutWidget):
         font.setFeature(QFont.Tag("tnum"), 1)
         for axis in (self._x_axis, self._y_axis):
             axis.set_theme(colors, font)
+        self._mark_label.setFont(font)
         self._draw()
 
     def point_at(self, number: int) -> None:
@@ -172,6 +180,7 @@ class HistogramPlot(pg.GraphicsLayoutWidget):
         attention = QColor(self._colors.attention)
         self._mark.setPen(_pen(attention, "dashed"))
         self._mark.setHoverPen(_pen(attention, "solid"))
+        self._mark_label.setText(self._beyond, attention)
         self._draw_highlight()
 
     def _draw_highlight(self) -> None:
