@@ -187,6 +187,32 @@ def test_that_the_palette_finds_and_does_an_action(qtbot: QtBot, window: MainWin
     assert window.bench.preferences.theme == "dark"
 
 
+def test_that_the_palette_offers_what_can_be_done_with_the_data(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    palette = window.palette_dialog
+
+    def offered(words: str) -> list[str]:
+        palette.open_fresh()
+        qtbot.keyClicks(palette.field, words)
+        return [palette.list.item(row).text() for row in range(palette.list.count())]
+
+    assert offered("doctor") == []
+    rows = [{"prompt": f"Question {n}?", "chosen": f"Answer {n}.", "rejected": "No."} for n in range(20)]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    window.bench.draft.set("data.source", str(tmp_path / "pairs.jsonl"))
+    page = window.pages["data"]
+    qtbot.waitUntil(lambda: page.is_settled and window.bench.doctor.report is not None, timeout=20_000)
+    assert offered("doctor") == ["Go to the doctor's findings", "Run the data doctor"]
+    qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert window.current_page == "data"
+    assert page.stack.currentWidget() is page.doctor
+    assert offered("go row") == ["Go to a row of the source…"]
+    qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert page.stack.currentWidget() is page.browser
+    assert window.focusWidget() is page.browser.tools.row
+
+
 def test_that_help_opens_at_the_focused_field(qtbot: QtBot, window: MainWindow) -> None:
     window.show_option("recipe.lambda")
     qtbot.waitUntil(

@@ -1,6 +1,6 @@
 """Every action of the window in one table: its words, its keys and what it does; menu and palette are made from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,26 +20,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ActionInfo:
-    """One action; ``group`` names the menu it stands in, ``is_on`` is set for what can be switched on and off."""
+    """One action; ``group`` names the menu it stands in.
+
+    ``is_on`` is set for what can be switched on and off; ``can`` tells whether it can be done now.
+    """
 
     text: str
     group: str
     do: Callable[[], object]
     keys: tuple[str, ...] = ()
     is_on: bool | None = None
+    can: Callable[[], bool] | None = None
 
 
 class Actions:
     """The actions of one window, ready for a menu, for shortcuts and for the palette."""
 
-    def __init__(self, window: QWidget, bench: Workbench, show_page: Callable[[str], None]) -> None:
+    def __init__(
+        self, window: QWidget, bench: Workbench, show_page: Callable[[str], None], more: Sequence[ActionInfo] = ()
+    ) -> None:
         self._window, self._bench = window, bench
         self._help: HelpWindow | None = None
-        self.all = [self._make(info) for info in self._table(show_page)]
+        self._conditions: list[tuple[QAction, Callable[[], bool]]] = []
+        self.all = [self._make(info) for info in (*self._table(show_page), *more)]
+
+    def refresh(self) -> None:
+        """Enable what can be done now; to be called before actions are shown."""
+        for action, can in self._conditions:
+            action.setEnabled(can())
 
     def menu(self) -> QMenu:
         """Return a menu of all of them, by group."""
         menu = QMenu(self._window)
+        menu.aboutToShow.connect(self.refresh)
         groups: dict[str, QMenu] = {}
         for action in self.all:
             group = str(action.data())
@@ -100,6 +113,8 @@ class Actions:
             action.setChecked(info.is_on)
         action.triggered.connect(lambda _checked=False: info.do())
         self._window.addAction(action)
+        if info.can is not None:
+            self._conditions.append((action, info.can))
         return action
 
     def _choose_theme(self, choice: str) -> None:

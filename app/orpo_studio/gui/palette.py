@@ -1,5 +1,7 @@
 """The command palette: every action by a few letters of its words (Ctrl+K)."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
@@ -8,14 +10,14 @@ from orpo_studio.gui.theme import em
 
 
 class Palette(QDialog):
-    """A field over the list of matching actions; Enter does the marked one."""
+    """A field over the list of matching actions that can be done now; Enter does the marked one."""
 
-    def __init__(self, parent: QWidget, actions: list[QAction]) -> None:
+    def __init__(self, parent: QWidget, actions: list[QAction], refresh: Callable[[], None]) -> None:
         super().__init__(parent)
         self.setWindowTitle("Actions")
         self.setModal(True)
         self.resize(em(30), em(22))
-        self._actions = actions
+        self._actions, self._refresh = actions, refresh
         self.field = QLineEdit(placeholderText="What to do")
         self.field.setAccessibleName("Search actions")
         self.list = QListWidget()
@@ -32,6 +34,7 @@ class Palette(QDialog):
 
     def open_fresh(self) -> None:
         """Open with an empty field."""
+        self._refresh()
         self.field.clear()
         self.open()
         self.field.setFocus()
@@ -49,7 +52,7 @@ class Palette(QDialog):
         words = text.lower().split()
         self.list.clear()
         for action in self._actions:
-            if all(word in action.text().lower() for word in words):
+            if action.isEnabled() and all(word in action.text().lower() for word in words):
                 keys = action.shortcut().toString()
                 item = QListWidgetItem(f"{action.text()}    {keys}" if keys else action.text())
                 item.setSizeHint(QSize(0, em(1.9)))

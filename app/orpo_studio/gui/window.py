@@ -1,6 +1,6 @@
 """The main window: rail, header, the six pages, notices and foot. It places and connects; the work is elsewhere."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
@@ -10,6 +10,7 @@ from orpo_studio.gui.outline import Outline
 from orpo_studio.gui.theme import em
 
 if TYPE_CHECKING:
+    from orpo_studio.gui.pages.data import DataPage
     from orpo_studio.gui.pages.page import Page
     from orpo_studio.gui.workbench import Workbench
 
@@ -43,6 +44,7 @@ class MainWindow(QMainWindow):
         from orpo_studio.gui.header import Header
         from orpo_studio.gui.notices import NoticeStrip
         from orpo_studio.gui.page_stack import PageStack
+        from orpo_studio.gui.pairs.actions import data_actions
         from orpo_studio.gui.palette import Palette
         from orpo_studio.gui.rail import Rail
         from orpo_studio.gui.runs.rail_list import RunListView
@@ -56,8 +58,8 @@ class MainWindow(QMainWindow):
         self.header = Header(bench)
         self.notices = NoticeStrip()
         self.foot = Foot(bench)
-        self.actions_table = Actions(self, bench, self.show_page)
-        self.palette_dialog = Palette(self, self.actions_table.all)
+        self.actions_table = Actions(self, bench, self.show_page, data_actions(bench, self._data_page))
+        self.palette_dialog = Palette(self, self.actions_table.all, self.actions_table.refresh)
         self._arrange()
         self._connect()
         self._is_filled = True
@@ -115,6 +117,11 @@ class MainWindow(QMainWindow):
                 self.show_page(self.bench.take_file(url.toLocalFile()))
 
     # --- inside
+
+    def _data_page(self) -> "DataPage":
+        """Show the Data page and return it."""
+        self.show_page("data")
+        return cast("DataPage", self.pages["data"])
 
     def _arrange(self) -> None:
         right = QWidget()

@@ -32,7 +32,7 @@ class SourceFields(QWidget):
     def focus(self, name: str) -> None:
         """Focus the field of an option; that of the source where it has none here."""
         if name in MORE_OPTIONS:
-            self._open_more(name)
+            self.open_more(name)
             return
         field = {HELD_OUT: self.held_out, HELD_OUT_FILE: self.held_out_file}.get(name, self.source)
         field.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -60,8 +60,8 @@ class SourceFields(QWidget):
             SOURCE, "A file, a folder or a pattern such as data/*.jsonl, with prompt, chosen and rejected"
         )
         self.source.textEdited.connect(lambda text: self.bench.draft.set_text(SOURCE, text))
-        self.browse = button("Browse…", lambda: self._browse(SOURCE), name="Browse for preference pairs")
-        self.browse_folder = button("Folder…", self._browse_folder, name="Browse for a folder of preference pairs")
+        self.browse = button("Browse…", self.browse_file, name="Browse for preference pairs")
+        self.browse_folder = button("Folder…", self.browse_a_folder, name="Browse for a folder of preference pairs")
         self.demo = button("Try the demo", self.bench.use_demo, "link")
         row = QHBoxLayout()
         row.setSpacing(em(0.75))
@@ -85,7 +85,7 @@ class SourceFields(QWidget):
         second.addWidget(self.held_out)
         second.addWidget(self.held_out_file, 1)
         second.addWidget(self.browse_held_out)
-        self.more = button("More…", self._open_more, hint="Splits of a dataset, further sources, the seed of the split")
+        self.more = button("More…", self.open_more, hint="Splits of a dataset, further sources, the seed of the split")
         second.addWidget(self.more)
         self.body.addLayout(second)
         self.body.addWidget(self.held_out_problem)
@@ -105,14 +105,20 @@ class SourceFields(QWidget):
         dialog.fileSelected.connect(lambda path: self._choose(name, path))
         dialog.open()
 
-    def _browse_folder(self) -> None:
+    def browse_file(self) -> None:
+        """Let a file of pairs be chosen."""
+        self._browse(SOURCE)
+
+    def browse_a_folder(self) -> None:
+        """Let a folder of pairs be chosen."""
         dialog = QFileDialog(self, "Choose a folder of preference pairs")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda path: self._choose(SOURCE, path))
         dialog.open()
 
-    def _open_more(self, name: str = "") -> None:
+    def open_more(self, name: str = "") -> None:
+        """Open the small window of splits and further sources, at the field of an option where one is named."""
         dialog = MoreSources(self, self.bench)
         if (field := dialog.form.field(name)) is not None:
             field.setFocus(Qt.FocusReason.OtherFocusReason)
