@@ -1,6 +1,7 @@
 """The Data page: reads in the background, shows pairs as the model will see them, and says what is wrong."""
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from orpo_studio.data.problem import ConversionCancelled
 from orpo_studio.gui.pages.data import DataPage
+from orpo_studio.gui.pairs.table import FILE
 from orpo_studio.gui.workbench import Workbench
 
 
@@ -153,3 +156,119 @@ def test_that_the_first_rows_show_while_the_rest_is_being_read(
     qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
     assert page.counts.text().startswith("600 rows =")
     assert page.table.selectionModel().selectedRows()[0].data() in {"21", "22", "23"}
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """Conversions that go on once the event is set."""
+    from orpo_studio.data import conversion
+
+    convert, go_on = conversion.prepare_plan, Event()
+
+    def wait_and_convert(*args: Any, cancel: Callable[[], bool], **options: Any) -> Any:
+        while not go_on.wait(0.01):
+            if cancel():
+                raise ConversionCancelled
+        return convert(*args, cancel=cancel, **options)
+
+    monkeypatch.setattr(conversion, "prepare_plan", wait_and_convert)
+    yield go_on
+    go_on.set()
+
+
+def test_that_reading_can_be_cancelled_and_gone_on_with(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path, held_up: Event
+) -> None:
+    bench.draft.set("data.source", str(write_pairs(tmp_path / "pairs.jsonl")))
+    qtbot.waitUntil(lambda: page.model.rowCount() == 40, timeout=20_000)
+    assert page.reading_bar.isVisibleTo(page)
+    page.reading_bar.cancel.click()
+
+    assert not bench.data.is_busy
+    assert page.stack.currentWidget() is page.empty
+    assert page.empty.title.text() == "Reading was cancelled"
+    assert not page.reading_bar.isVisibleTo(page)
+    assert [issue.message for issue in bench.issues() if issue.section == "data"] == [
+        "Reading the pairs was cancelled."
+    ]
+    assert not bench.can_start()
+    held_up.set()
+    assert page.empty.read.text() == "Read it"
+    page.empty.read.click()
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+    assert page.counts.text().startswith("40 rows =")
+    assert not [issue for issue in bench.issues() if issue.name == "data.source"]
+
+
+def test_that_another_source_is_read_after_one_was_cancelled(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path, held_up: Event
+) -> None:
+    bench.draft.set("data.source", str(write_pairs(tmp_path / "pairs.jsonl")))
+    bench.data.stop()
+    held_up.set()
+    read(qtbot, bench, page, write_pairs(tmp_path / "others.jsonl", count=10))
+    assert page.counts.text().startswith("10 rows =")
+
+
+def test_that_a_file_which_was_repaired_is_read_again(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path
+) -> None:
+    (tmp_path / "pairs.jsonl").write_text("")
+    read(qtbot, bench, page, tmp_path / "pairs.jsonl")
+    write_pairs(tmp_path / "pairs.jsonl")
+    page.empty.read.click()
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+    assert page.counts.text().startswith("40 rows =")
+
+
+def test_that_a_file_which_changes_or_vanishes_is_told_of(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path
+) -> None:
+    file = write_pairs(tmp_path / "pairs.jsonl")
+    read(qtbot, bench, page, file)
+    write_pairs(file, count=50)
+    page.reading_bar.watch.look()
+    qtbot.waitUntil(lambda: "has been changed" in page.reading_bar.words.text(), timeout=20_000)
+    assert page.model.rowCount() == 36
+    page.reading_bar.read.click()
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+    assert page.counts.text().startswith("50 rows =")
+    assert not page.reading_bar.isVisibleTo(page)
+    file.unlink()
+    page.reading_bar.watch.look()
+    qtbot.waitUntil(lambda: "no longer there" in page.reading_bar.words.text(), timeout=20_000)
+
+
+def test_that_a_mix_names_the_file_of_each_row(qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path) -> None:
+    more = write_pairs(tmp_path / "more.jsonl", count=20, broken=1)
+    read(qtbot, bench, page, write_pairs(tmp_path / "pairs.jsonl", broken=1))
+    assert page.table.isColumnHidden(FILE)
+    assert page.aside.table.isColumnHidden(3)
+    bench.draft.set("data.mix", (str(more),))
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+
+    assert not page.table.isColumnHidden(FILE)
+    assert [page.aside.table.item(row, 3).text() for row in range(2)] == ["pairs.jsonl", "more.jsonl"]
+    row = page.model.index(0, 0).data()
+    seen = []
+    for _ in range(3):
+        page.browser.go_to(int(row))
+        qtbot.waitUntil(lambda: page.browser.is_settled, timeout=20_000)
+        (chosen,) = page.table.selectionModel().selectedRows()
+        seen.append((chosen.data(), chosen.siblingAtColumn(FILE).data(), page.browser.tools.status.text()))
+    assert seen == [
+        (row, "more.jsonl", f"Row {row}: 2 of 2. Enter shows the next."),
+        (row, "pairs.jsonl", f"Row {row}: 1 of 2. Enter shows the next."),
+        (row, "more.jsonl", f"Row {row}: 2 of 2. Enter shows the next."),
+    ]
+
+
+def test_that_pairs_of_which_none_can_be_held_out_are_no_start(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path
+) -> None:
+    rows = [{"prompt": "The same?", "chosen": f"Yes {n}.", "rejected": "No."} for n in range(8)]
+    (tmp_path / "same.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    read(qtbot, bench, page, tmp_path / "same.jsonl")
+    (problem,) = [issue for issue in bench.issues() if issue.name == "data.held_out"]
+    assert problem.message.startswith("No pairs are held out")
+    assert not bench.can_start()

@@ -93,6 +93,8 @@ def _finding(finding: "Finding") -> Group:
     if finding.count:
         head.append(f"  {percent(finding.share, 1)}", style="dim")
     lines = [finding.why, f"What to do: {finding.advice}"]
+    if where := finding.where():
+        lines.append(printable(where))
     if finding.remedy is not None:
         lines.append(f"--apply {finding.remedy.name}: {finding.remedy.words}")
     examples = (Text(f"“{printable(example)}”", style="dim") for example in finding.examples[:_EXAMPLES])

@@ -119,17 +119,21 @@ def _tell(data: "PreparedData", found: MarginsFinished, checked: frozenset[int],
     with data.pages() as pages:
         verdict = judge_margins(margins, checked=_rows_of(checked, pages) if checked else ())
         ranked = sorted((margin, row) for row, margin in enumerate(margins) if margin is not None)[:_LOWEST]
-        lowest = [(pages.page(row, 1)[0].source_row, row, margin) for margin, row in ranked]
+        lowest = [(pages.pair(row), row, margin) for margin, row in ranked]
     output.say(f"{count(asked)} of {count(known.total)} pairs were asked about, drawn by chance.")
     if unknown:
         output.say(f"Of {count(unknown)} nothing is known: their prompt leaves no room for an answer.")
     for sentence in verdict.in_words() if verdict is not None else ():
         output.say(sentence)
     output.say("The lowest margins, to read first:")
-    for source_row, _row, margin in lowest:
-        output.say(f"  row {source_row}: log-odds {margin:+.3f}".replace("-0", "−0"))
+    several = len(data.summary.sources) > 1
+    for pair, _row, margin in lowest:
+        file, odds = f"{pair.file}, " if several else "", f"{margin:+.3f}".replace("-", "−")
+        output.say(f"  {file}row {pair.source_row}: log-odds {odds}")
     result: dict[str, Any] = {"file": found.file, "asked": asked, "unknown": unknown, "total": known.total}
     if verdict is not None:
         result |= asdict(verdict)
-    result["lowest"] = [{"source_row": source, "row": row, "margin": margin} for source, row, margin in lowest]
+    result["lowest"] = [
+        {"file": pair.file, "source_row": pair.source_row, "row": row, "margin": margin} for pair, row, margin in lowest
+    ]
     output.result(result)

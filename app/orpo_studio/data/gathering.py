@@ -39,6 +39,7 @@ class Gathered:
 
     Attributes:
         portion: the source and how much of it is wanted.
+        name: what it is called wherever a row of it is named.
         pairs: Arrow file of its pairs.
         recognition: how its rows were read.
         keys: the key of each pair's prompt.
@@ -49,6 +50,7 @@ class Gathered:
     """
 
     portion: Portion
+    name: str
     pairs: Path
     recognition: Recognition
     keys: "array[int]" = field(default_factory=lambda: array("Q"))
@@ -70,10 +72,11 @@ def gather(
     mapping: HandMapping,
     scratch: Path,
     *,
+    name: str,
     seed: int,
     taken: frozenset[int],
     aside: AsideWriter,
-    tell: Callable[[float], None],
+    tell: Callable[[float, int], None],
 ) -> Gathered:
     """Read a source.
 
@@ -81,10 +84,11 @@ def gather(
         portion: the source; its amount is not looked at here.
         mapping: columns, roles and rules by hand.
         scratch: an Arrow file to write; another beside it may come and go.
+        name: what the source is called where a row of it is named.
         seed: of the keys of prompts.
         taken: keys of the prompts that are held out elsewhere; rows with one are set aside.
         aside: told of each row that makes no pair.
-        tell: told now and then which share has been read, 0 to 1; may raise to stop.
+        tell: told now and then which share has been read, 0 to 1, and how many rows that is; may raise to stop.
 
     Raises:
         DataProblem: the source as a whole cannot be used.
@@ -95,7 +99,7 @@ def gather(
     rows = read_rows(portion.source, shares.append, portion.split)
     sample = list(islice(rows, SAMPLE))
     recognition = recognize_sample(portion.source, sample, mapping)
-    gathered = Gathered(portion, scratch, recognition)
+    gathered = Gathered(portion, name, scratch, recognition)
     source = _Source(gathered, seed, taken, aside)
     with PairWriter(scratch) as writer:
         for number, row in _watched(chain(sample, rows), shares, tell):
@@ -112,10 +116,12 @@ def gather(
     return gathered
 
 
-def _watched(rows: Iterable[NumberedRow], shares: list[float], tell: Callable[[float], None]) -> Iterator[NumberedRow]:
+def _watched(
+    rows: Iterable[NumberedRow], shares: list[float], tell: Callable[[float, int], None]
+) -> Iterator[NumberedRow]:
     for place, row in enumerate(rows):
         if place % _CHECK_EVERY == 0:
-            tell(shares[-1])
+            tell(shares[-1], place)
             del shares[:-1]
         yield row
 
@@ -128,7 +134,7 @@ class _Source:
         self._seed = seed
         self._taken = taken
         self._aside = aside
-        self._name = gathered.portion.source.name
+        self._name = gathered.name
         self.good = array("b")
 
     def pairs_of(self, number: int, row: Mapping[str, object] | Unreadable) -> list[Pair]:
@@ -153,12 +159,12 @@ class _Source:
         origin = _origin(row)
         if recognition.single is None:
             pairs = [
-                Pair(pair.prompt, pair.chosen, pair.rejected, number, origin)
+                Pair(pair.prompt, pair.chosen, pair.rejected, number, origin, self._name)
                 for pair in recognition.convert(row, number)
             ]
             return pairs, []
         single = recognition.single(row, number)
-        return [Pair(single.prompt, single.answer, [], number, origin)], [single.good]
+        return [Pair(single.prompt, single.answer, [], number, origin, self._name)], [single.good]
 
 
 def _origin(row: Mapping[str, object]) -> str:

@@ -29,7 +29,7 @@ def join(gathered: Gathered, good: "array[int]", aside: AsideWriter) -> None:
     """
     singles = gathered.pairs
     joined = singles.with_name(f"{singles.stem}-joined.arrow")
-    name = gathered.portion.source.name
+    name = gathered.name
     kept: list[tuple[int, int]] = []
     with pa.memory_map(str(singles)) as file, pa.ipc.new_file(str(joined), PAIR_SCHEMA) as writer:
         rows = _Rows(pa.ipc.open_file(file))

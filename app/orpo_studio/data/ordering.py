@@ -1,7 +1,7 @@
 """Pairs in the order of their lengths, which are known without reading any text."""
 
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -58,7 +58,27 @@ def _source_rows_of(pages: PairPages) -> np.ndarray:
     return np.concatenate([np.zeros(0, np.int64), *rows])
 
 
-def row_at_or_after(rows: np.ndarray, wanted: int) -> int | None:
-    """Return the place of a number among rows, or that of the least one above it; None where all are below."""
-    above = np.flatnonzero(rows >= wanted)
-    return int(above[np.argmin(rows[above])]) if len(above) else None
+class RowPlace(NamedTuple):
+    """Where a row was found: its place among those shown, its number, and which of how many with it this is."""
+
+    place: int
+    row: int
+    number: int
+    of: int
+
+
+def place_of_row(rows: np.ndarray, wanted: int, behind: int = -1) -> RowPlace | None:
+    """Return the place of a number among rows, or that of the least one above it; None where all are below.
+
+    Of several with the number it is the first, or, where ``behind`` is the place of one, the next one behind that.
+    """
+    same = np.flatnonzero(rows == wanted)
+    if len(same):
+        number = int(np.searchsorted(same, behind, side="right")) if behind in same else 0
+        number %= len(same)
+        return RowPlace(int(same[number]), wanted, number + 1, len(same))
+    above = np.flatnonzero(rows > wanted)
+    if not len(above):
+        return None
+    place = int(above[np.argmin(rows[above])])
+    return RowPlace(place, int(rows[place]), 1, 1)

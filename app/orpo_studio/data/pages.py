@@ -44,6 +44,8 @@ class PairCells:
     rejected: str
     sizes: tuple[int, ...] = (0, 0, 0)
     """Bytes of text of prompt, chosen and rejected."""
+    file: str = ""
+    """Name of the source that ``source_row`` counts in."""
 
 
 class Pages(Protocol):
@@ -162,7 +164,8 @@ class PairPages:
             texts = [_one_line(turns.last_text(row, _READ), CELL_LENGTH) for turns in batch.turns]
             split: Split = "train" if position < self._train else "held_out"
             sizes = tuple(turns.bytes_of(row) for turns in batch.turns)
-            cells.append(_cells(batch.rows.column("source_row")[row].as_py(), split, texts, sizes))
+            source_row, file = (batch.rows.column(name)[row].as_py() for name in ("source_row", "file"))
+            cells.append(_cells(source_row, split, texts, sizes, file))
         return cells
 
     def text_bytes(self, position: int) -> int:
@@ -247,9 +250,9 @@ class ListPages:
         return sum(_bytes_of(turns) for turns in _parts(self._pairs[position]))
 
 
-def _cells(source_row: int, split: Split, texts: Sequence[str], sizes: tuple[int, ...]) -> PairCells:
+def _cells(source_row: int, split: Split, texts: Sequence[str], sizes: tuple[int, ...], file: str = "") -> PairCells:
     prompt, chosen, rejected = texts
-    return PairCells(source_row, split, prompt, chosen, rejected, sizes)
+    return PairCells(source_row, split, prompt, chosen, rejected, sizes, file)
 
 
 def _bytes_of(turns: Sequence[Message]) -> int:
@@ -262,7 +265,7 @@ def _parts(pair: Pair) -> tuple[list[Message], list[Message], list[Message]]:
 
 def _pairs(rows: "pa.RecordBatch") -> list[Pair]:
     return [
-        Pair(row["prompt"], row["chosen"], row["rejected"], row["source_row"], row["origin"])
+        Pair(row["prompt"], row["chosen"], row["rejected"], row["source_row"], row["origin"], row["file"])
         for row in rows.to_pylist()
     ]
 

@@ -23,6 +23,7 @@ class Pair:
         rejected: the other answer, likewise.
         source_row: where it stood in the source, counted from 1 (JSONL: the line).
         origin: which data set or file it comes from, as the row or its file says; empty where neither does.
+        file: name of the source it stood in, as rows set aside name it; empty before that is known.
     """
 
     prompt: list[Message]
@@ -30,6 +31,7 @@ class Pair:
     rejected: list[Message]
     source_row: int
     origin: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class SetAside:
     """A row that was not converted.
 
     Attributes:
-        file: name of the file it stood in.
+        file: name of the source it stood in, told apart from the others of its mix.
         source_row: where it stood, counted from 1 (JSONL: the line).
         reason: why, as a code.
         words: why, in words.

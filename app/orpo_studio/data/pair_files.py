@@ -19,6 +19,7 @@ PAIR_SCHEMA = pa.schema(
         ("rejected", MESSAGES),
         ("source_row", pa.int64()),
         ("origin", pa.string()),
+        ("file", pa.string()),
     ]
 )
 SPLIT_SCHEMA = PAIR_SCHEMA.append(pa.field("split", pa.string()))

@@ -92,6 +92,12 @@ class DataPlan:
         return (Portion(self.source, split=self.split), *self.mix)
 
     @property
+    def all_portions(self) -> tuple[Portion, ...]:
+        """All sources: those to train on, and a separate one of held-out pairs last."""
+        separate = self.separate
+        return (*self.portions, separate) if separate is not None else self.portions
+
+    @property
     def separate(self) -> Portion | None:
         """The source of held-out pairs, where they come from one of their own."""
         if self.held_out_split:

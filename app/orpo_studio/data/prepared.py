@@ -9,13 +9,16 @@ import json
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from orpo_studio.data.pages import PairPages, not_prepared
 from orpo_studio.data.pair import SetAside
 from orpo_studio.data.problem import Reason
 
-VERSION = 2
+if TYPE_CHECKING:
+    from orpo_studio.data.digest import State
+
+VERSION = 3
 """Version of the canonical form; a folder of another one is made again."""
 
 PAIRS = "pairs.parquet"
@@ -30,6 +33,7 @@ class SourceSummary:
 
     Attributes:
         path: where it lay.
+        name: what it is called where a row of it is named.
         split: which of its splits was named; empty for none.
         layout: name of the layout recognized.
         evidence: what it was recognized by.
@@ -40,6 +44,7 @@ class SourceSummary:
     """
 
     path: str
+    name: str
     split: str
     layout: str
     evidence: str
@@ -109,10 +114,17 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class PreparedData:
-    """A folder of converted preference data."""
+    """A folder of converted preference data.
+
+    Attributes:
+        folder: where it lies.
+        summary: what became of the sources.
+        states: how the files of each source were when they were read for this; empty where that is not known.
+    """
 
     folder: Path
     summary: Summary
+    states: "tuple[State, ...]" = ()
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -134,7 +146,7 @@ class PreparedData:
 
     @property
     def pairs_file(self) -> Path:
-        """The canonical Parquet file: prompt, chosen, rejected, source_row, split."""
+        """The canonical Parquet file: prompt, chosen, rejected, source_row, origin, file, split."""
         return self.folder / PAIRS
 
     @property

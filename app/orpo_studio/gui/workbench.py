@@ -259,7 +259,8 @@ class Workbench(QObject):
         if spec is None:  # a value is not of its kind yet; what was chosen before stays until it is
             return
         self.model.choose(spec.model.path)
-        self.data.choose(spec.data, spec.recipe.max_length, spec.model.path)
+        of_run = self.follower.folder.data if self.follower is not None else None
+        self.data.choose(spec.data, spec.recipe.max_length, spec.model.path, of_run)
 
     def _on_run_state(self) -> None:
         """Have the list of runs follow at once when the run that is looked at starts, falls silent, stops or ends."""

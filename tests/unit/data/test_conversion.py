@@ -55,7 +55,9 @@ def test_that_rows_are_kept_or_set_aside_with_their_reason(tmp_path: Path) -> No
 def test_that_both_files_hold_the_same_pairs_and_sides(tmp_path: Path) -> None:
     data = convert(write_jsonl(tmp_path / "a.jsonl", ROWS), tmp_path / "out", held_out=7, seed=1)
     table = pq.read_table(data.pairs_file).to_pylist()
-    assert [Pair(r["prompt"], r["chosen"], r["rejected"], r["source_row"]) for r in table] == all_pairs(data)
+    assert [
+        Pair(r["prompt"], r["chosen"], r["rejected"], r["source_row"], r["origin"], r["file"]) for r in table
+    ] == all_pairs(data)
     assert [row["split"] for row in table] == ["train"] * 93 + ["held_out"] * 7
     assert [r["source_row"] for r in table if r["split"] == "held_out"] == [
         pair.source_row for pair in all_pairs(data, "held_out")

@@ -1,5 +1,6 @@
 """Plans: several sources, how much of each, and what is held out."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ from hypothesis import strategies as st
 
 from helpers.pair_files import text_row, write_jsonl
 from orpo_studio.config.sections import DataSection
-from orpo_studio.data.conversion import convert_plan, prepare_plan
+from orpo_studio.data import digest
+from orpo_studio.data.conversion import RowsRead, convert_plan, prepare_plan
+from orpo_studio.data.digest import digest_of
 from orpo_studio.data.drawing import draw
 from orpo_studio.data.pair import Pair
 from orpo_studio.data.plan import DataPlan, Portion, plan_of
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import DataProblem, Reason
+from orpo_studio.data.source_names import distinct_names
 
 
 def pairs_of(data: PreparedData, split: Any = None) -> list[Pair]:
@@ -154,3 +158,85 @@ def test_that_the_cache_tells_plans_apart(tmp_path: Path) -> None:
     folders = {prepare_plan(plan, tmp_path / "cache").folder for plan in plans}
     assert len(folders) == len(plans)
     assert {prepare_plan(plan, tmp_path / "cache").folder for plan in plans} == folders
+
+
+def test_that_rows_of_files_with_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    """Row 2 of both is broken, and a remedy sets aside row 4 of both: four rows, each named with its file."""
+    rows = [text_row(number) for number in range(6)]
+    damaged = [rows[0], {"prompt": "x", "chosen": "", "rejected": "b"}, *rows[1:]]
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        own = [
+            {part: f"{text} Said in {name}." if text else "" for part, text in row.items()} | {"prompt": row["prompt"]}
+            for row in damaged
+        ]
+        own[3] = {**own[3], "chosen": "I'm sorry, but I can't help with that."}
+        write_jsonl(tmp_path / name / "train.jsonl", own)
+    mix = (Portion(tmp_path / "two" / "train.jsonl"),)
+    plan = DataPlan(tmp_path / "one" / "train.jsonl", held_out=0, seed=0, mix=mix, remedies=("drop-chosen-refusals",))
+    data = convert_plan(plan, tmp_path / "out")
+
+    assert_accounted(data)
+    assert [source.name for source in data.summary.sources] == ["one/train.jsonl", "two/train.jsonl"]
+    assert [(row.file, row.source_row, row.reason) for row in data.set_aside()] == [
+        ("one/train.jsonl", 2, Reason.EMPTY_ANSWER),
+        ("two/train.jsonl", 2, Reason.EMPTY_ANSWER),
+        ("one/train.jsonl", 4, Reason.REMEDY),
+        ("two/train.jsonl", 4, Reason.REMEDY),
+    ]
+    assert {(pair.file, pair.source_row) for pair in pairs_of(data)} == {
+        (f"{name}/train.jsonl", row) for name in ("one", "two") for row in (1, 3, 5, 6, 7)
+    }
+
+
+def test_that_sources_have_names_of_their_own() -> None:
+    portions = [
+        Portion(Path("/a/x/train.jsonl")),
+        Portion(Path("/b/x/train.jsonl")),
+        Portion(Path("/c/hub"), split="train"),
+        Portion(Path("/c/hub"), split="test"),
+        Portion(Path("/c/more.csv")),
+        Portion(Path("/c/more.csv")),
+    ]
+    assert distinct_names(portions) == [
+        "a/x/train.jsonl",
+        "b/x/train.jsonl",
+        "hub (train)",
+        "hub (test)",
+        "more.csv",
+        "more.csv (2)",
+    ]
+    assert distinct_names([Portion(Path("/c/hub"), split="train")]) == ["hub"]
+
+
+def test_that_a_source_which_changes_while_it_is_read_is_not_taken(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "a.jsonl", [text_row(number) for number in range(300)])
+    grown = []
+
+    def grow(_share: float) -> None:
+        if not grown:
+            grown.append(source.write_text(source.read_text() + json.dumps(text_row(300)) + "\n"))
+
+    with pytest.raises(DataProblem) as caught:
+        prepare_plan(DataPlan(source, held_out=0.1, seed=1), tmp_path / "cache", progress=grow)
+    assert caught.value.code == "changed-meanwhile"
+    assert prepare_plan(DataPlan(source, held_out=0.1, seed=1), tmp_path / "cache").summary.rows_in == 301
+
+
+def test_that_a_source_is_read_once_for_its_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_jsonl(tmp_path / "a.jsonl", [text_row(number) for number in range(30)])
+    made = []
+    monkeypatch.setattr(digest, "digest_of", lambda *arguments: made.append(arguments) or digest_of(*arguments))
+    data = prepare_plan(DataPlan(source, held_out=0.1, seed=1), tmp_path / "cache")
+    assert len(made) == 1
+    assert data.summary.source_digest == digest_of(source)
+
+
+def test_that_rows_read_are_told_with_about_how_many_there_are(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "a.jsonl", [text_row(number) for number in range(20_000)])
+    told: list[RowsRead] = []
+    prepare_plan(DataPlan(source, held_out=0.1, seed=1), tmp_path / "cache", reading=told.append)
+    assert [read.rows for read in told] == sorted(read.rows for read in told)
+    assert told[-1].rows > 19_000
+    assert all(read.of is not None and read.of >= read.rows for read in told[len(told) // 2 :])
+    assert abs((told[-1].of or 0) - 20_000) < 1_000

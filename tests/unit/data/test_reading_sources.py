@@ -9,7 +9,7 @@ import pytest
 
 from helpers.pair_files import text_row, turn, write_csv, write_json, write_jsonl, write_parquet
 from helpers.source_files import jsonl, write_hub_cache, write_saved, write_saved_splits, write_stream, zipped
-from orpo_studio.data.digest import bytes_of, digest_of
+from orpo_studio.data.digest import content_of, digest_of
 from orpo_studio.data.problem import DataProblem
 from orpo_studio.data.reading import read_rows
 from orpo_studio.data.rows import Unreadable
@@ -276,7 +276,7 @@ def test_that_a_digest_goes_by_content_and_order_and_not_by_place(tmp_path: Path
     write_jsonl(folder / "test.jsonl", TEST)
     digest = digest_of(folder)
     assert digest == digest_of(folder, split="train") != digest_of(folder, split="test")
-    assert bytes_of(folder) == sum(path.stat().st_size for path in folder.glob("train*"))
+    assert content_of(folder).bytes == sum(path.stat().st_size for path in folder.glob("train*"))
     shutil.copytree(folder, tmp_path / "b")
     assert digest_of(tmp_path / "b") == digest
     write_jsonl(tmp_path / "b" / "test.jsonl", ROWS)

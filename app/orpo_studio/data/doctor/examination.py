@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from orpo_studio.data.conversion import Cancel, Progress
 from orpo_studio.data.doctor import answers, duplicates, languages, noise, privacy, sets, text
 from orpo_studio.data.doctor.check import MOST_EXAMPLES, Kind, RowCheck, beginning, finding, numbers
 from orpo_studio.data.doctor.columns import Ints, Pairs, open_pairs
@@ -21,8 +21,9 @@ from orpo_studio.data.doctor.lengths import (  # fmt: skip
     length_findings,
 )
 from orpo_studio.data.doctor.remedy_names import offer
-from orpo_studio.data.doctor.report import SEVERITY_ORDER, Checked, Cleanliness, Finding, Report
+from orpo_studio.data.doctor.report import MOST_PLACES, SEVERITY_ORDER, Checked, Cleanliness, Finding, Place, Report
 from orpo_studio.data.doctor.sketch import likeness
+from orpo_studio.data.pipeline import Cancel, Progress
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled
 
@@ -71,6 +72,7 @@ def examine(
     with open_pairs(data.folder, train=data.summary.train) as pairs:
         examination = _Examination(
             pairs,
+            name_files=len(data.summary.sources) > 1,
             counter=counter,
             max_length=max_length,
             model_margins=model_margins,
@@ -87,6 +89,7 @@ class _Examination:
         self,
         pairs: Pairs,
         *,
+        name_files: bool,
         counter: Counter | None,
         max_length: int,
         model_margins: Sequence[float | None] | None,
@@ -94,6 +97,7 @@ class _Examination:
         cancel: Cancel | None,
     ) -> None:
         self._pairs = pairs
+        self._name_files = name_files
         self._counter = counter
         self._max_length = max_length
         self._model_margins = model_margins
@@ -118,7 +122,7 @@ class _Examination:
         cleanliness = self._look_at_noise(facts)
         alike = np.zeros(0) if facts.sketched is None else likeness(facts.sketched.chosen, facts.sketched.rejected)
         report = Report(
-            findings=tuple(sorted(self._findings, key=_weight)),
+            findings=tuple(self._placed(found) for found in sorted(self._findings, key=_weight)),
             histograms=histograms(lengths, alike, self._max_length),
             cleanliness=cleanliness,
             pairs=len(self._pairs),
@@ -129,6 +133,14 @@ class _Examination:
         )
         self._tell(1.0)
         return report
+
+    def _placed(self, found: Finding) -> Finding:
+        """Say where the pairs of a finding come from; of what is true of most pairs that would tell nothing."""
+        if found.share >= 0.5:
+            return found
+        records = [self._pairs.one(row).records for row in found.rows[:MOST_PLACES]]
+        places = [(record.column("file")[0].as_py(), record.column("source_row")[0].as_py()) for record in records]
+        return replace(found, places=tuple(Place(file if self._name_files else "", row) for file, row in places))
 
     def _tell(self, share: float) -> None:
         if self._cancel is not None and self._cancel():

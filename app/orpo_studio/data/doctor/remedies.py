@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orpo_studio.data.conversion import Cancel, Progress
 from orpo_studio.data.doctor import answers, duplicates, languages, sets
 from orpo_studio.data.doctor.check import RowCheck, numbers
 from orpo_studio.data.doctor.columns import PARTS, Bools, Ints, PairBatch, Pairs, open_pairs
@@ -20,6 +19,7 @@ from orpo_studio.data.doctor.lengths import Counter, Lengths, count_lengths, no_
 from orpo_studio.data.doctor.remedy_names import BY_LENGTH, REMEDIES
 from orpo_studio.data.doctor.repairs import repaired
 from orpo_studio.data.pair import SetAside
+from orpo_studio.data.pipeline import Cancel, Progress
 from orpo_studio.data.prepared import PAIRS, PAIRS_TO_VIEW, SET_ASIDE, SUMMARY, PreparedData, Summary
 from orpo_studio.data.problem import ConversionCancelled, DataProblem, Reason
 from orpo_studio.data.rows import EXCERPT
@@ -194,7 +194,6 @@ class _Treatment:
         kept[list(reasons)] = False
         rows_left: set[tuple[str, int]] = set()
         gone: list[tuple[tuple[str, int], SetAside]] = []
-        name = Path(self._data.summary.source).name
         writers: list[pa.ipc.RecordBatchFileWriter | pq.ParquetWriter] = []
         try:
             for batch in pairs.batches():
@@ -203,7 +202,7 @@ class _Treatment:
                 rows_left.update(source for source, keep in zip(sources, own, strict=True) if keep)
                 for place in np.flatnonzero(~own).tolist():
                     words = reasons[int(batch.rows[place])]
-                    row = SetAside(name, sources[place][1], Reason.REMEDY, words, _excerpt(batch, place))
+                    row = SetAside(*sources[place], Reason.REMEDY, words, _excerpt(batch, place))
                     gone.append((sources[place], row))
                 records = batch.records.filter(pa.array(own))
                 writers = writers or [
@@ -256,9 +255,9 @@ def _concerned(name: str, facts: Facts, lengths: Lengths | None, max_length: int
 
 
 def _sources(batch: PairBatch) -> Iterator[tuple[str, int]]:
-    """Yield the row that each pair comes from, with its origin: several pairs may come from one row."""
-    rows = batch.records.column("source_row").to_pylist()
-    return zip(batch.origins() or [""] * len(batch), map(int, rows), strict=True)
+    """Yield the source and the row that each pair comes from: several pairs may come from one row."""
+    files, rows = (batch.records.column(name).to_pylist() for name in ("file", "source_row"))
+    return zip(map(str, files), map(int, rows), strict=True)
 
 
 def _excerpt(batch: PairBatch, place: int) -> str:

@@ -1,15 +1,17 @@
 """What the data doctor says: findings, histograms, and how clean the preferences look."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 """Version of a report's JSON; one of another version is made again."""
 MOST_ROWS = 10_000
 """Rows kept with a finding; the count tells of all."""
+MOST_PLACES = 10
+"""Pairs of a finding of which it is kept where they come from."""
 
 
 class Severity(StrEnum):
@@ -41,6 +43,19 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a pair comes from.
+
+    Attributes:
+        file: name of its source; empty where all pairs come from one.
+        row: where it stood there, counted from 1.
+    """
+
+    file: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing seen in the data, good or bad.
 
@@ -56,6 +71,7 @@ class Finding:
         advice: what to do.
         remedy: what one click does about it, or None.
         examples: short excerpts, personal data masked.
+        places: where the first of its pairs come from, at most `MOST_PLACES`.
     """
 
     code: str
@@ -68,6 +84,20 @@ class Finding:
     advice: str
     remedy: Remedy | None
     examples: tuple[str, ...]
+    places: tuple[Place, ...] = ()
+
+    def where(self) -> str:
+        """Return where its pairs come from: ``Rows 3, 17 and 20.``, with the files where there are several."""
+        if not self.places:
+            return ""
+        by_file: dict[str, list[int]] = {}
+        for place in self.places:
+            by_file.setdefault(place.file, []).append(place.row)
+        parts = [f"{file}{': ' if file else ''}{_rows(rows)}" for file, rows in by_file.items()]
+        if (more := self.count - len(self.places)) > 0:
+            parts.append(f"and {more:,} more {'pair' if more == 1 else 'pairs'}")
+        words = "; ".join(parts)
+        return words if words.startswith(tuple(filter(None, by_file))) else words[:1].upper() + words[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +221,14 @@ def _finding(fields: Mapping[str, Any]) -> Finding:
             "rows": tuple(fields["rows"]),
             "remedy": None if fields["remedy"] is None else Remedy(**fields["remedy"]),
             "examples": tuple(fields["examples"]),
+            "places": tuple(Place(**place) for place in fields["places"]),
         }
     )
+
+
+def _rows(rows: Sequence[int]) -> str:
+    told = [f"{row:,}" for row in dict.fromkeys(rows)]
+    return f"row {told[0]}" if len(told) == 1 else f"rows {', '.join(told)}"
 
 
 def _histogram(fields: Mapping[str, Any]) -> Histogram:

@@ -59,6 +59,8 @@ def _finding(finding: "Finding") -> Iterator[str]:
     how_many = f" ({amount(finding)})" if amount(finding) else ""
     yield from (f"### {word}: {_escaped(finding.title)}{how_many}", "")
     yield from (f"{_escaped(finding.why)} {_escaped(finding.advice)}".strip(), "")
+    if where := finding.where():
+        yield from (_escaped(where), "")
     if finding.examples:
         yield from (f"> {_escaped(one_line(example, _LONGEST_EXAMPLE))}\n>" for example in finding.examples)
         yield ""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MOST_EXAMPLES = 3
 _LONGEST_EXAMPLE = 160
+_LONGEST_WHERE = 300
 TREATED = "Its remedy is in force. What is still found is what it leaves: look at these pairs by hand."
 
 
@@ -100,6 +101,8 @@ class FindingCard(QFrame):
                 column.addWidget(label(text, kind, wrap=True, selectable=True))
         for example in finding.examples[:MOST_EXAMPLES]:
             column.addWidget(label(f"“{one_line(example, _LONGEST_EXAMPLE)}”", "muted", wrap=True, selectable=True))
+        if where := finding.where():
+            column.addWidget(label(one_line(where, _LONGEST_WHERE), "muted", wrap=True, selectable=True))
         buttons = QHBoxLayout()
         buttons.setSpacing(em(0.75))
         if finding.rows:

@@ -1,11 +1,10 @@
 """The Data page: the source and its split above, the pairs in a table, the selected pair as the model will see it."""
 
-import time
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker
-from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QStackedWidget
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget
 
 from orpo_studio.config import DEMO, find_option
 from orpo_studio.gui.background import Task, run_in_background
@@ -18,6 +17,7 @@ from orpo_studio.gui.pairs.aside import SetAsideTable
 from orpo_studio.gui.pairs.browser import PairBrowser
 from orpo_studio.gui.pairs.empty import EmptyData
 from orpo_studio.gui.pairs.fields import SOURCE, SourceFields
+from orpo_studio.gui.pairs.progress import ReadingBar
 from orpo_studio.gui.pairs.reading import Reading
 from orpo_studio.gui.pairs.source import PairSource, load_libraries
 from orpo_studio.gui.theme import em
@@ -25,7 +25,6 @@ from orpo_studio.gui.widgets.basic import button, label
 from orpo_studio.gui.widgets.combo import ComboBox
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.in_words import SpokenError
-from orpo_studio.words import duration, percent
 
 if TYPE_CHECKING:
     from orpo_studio.config import RunSpec
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from orpo_studio.data.prepared import PreparedData
     from orpo_studio.models.card import ModelCard
 
-_PATIENCE_S = 1.5
-"""After so long the remaining time is said."""
 _MENDED_BY_HAND = frozenset({"missing-columns", "mapping", "too-few-rows"})
 """Problems of data that saying which column is which can mend."""
 
@@ -50,7 +47,6 @@ class DataPage(Page):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__(bench)
-        self._began = time.monotonic()
         self._was_shown = False
         self._source_shown = ""
         self._pages: Pages | None = None
@@ -70,16 +66,20 @@ class DataPage(Page):
         bench.draft.changed.connect(self._read_pairs)
         bench.subject_changed.connect(self._on_subject)
         bench.data.changed.connect(self._on_data)
-        bench.data.progressed.connect(self._on_progress)
         bench.model.changed.connect(self._on_model)
         self._on_subject()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Have what pairs are read with at hand by the time a file is chosen."""
         super().showEvent(event)
+        self.reading_bar.watch_files(wanted=True)
         if not self._was_shown:
             self._was_shown = True
             run_in_background(self, lambda _task: load_libraries(), lambda _done: None, self.bench.tell)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.reading_bar.watch_files(wanted=False)
 
     def show_option(self, name: str) -> None:
         if name == REMEDIES:
@@ -87,9 +87,28 @@ class DataPage(Page):
             return
         self.fields.focus(name)
 
+    def show_part(self, part: str) -> None:
+        """Show the training pairs (train), the held-out ones, the rows set aside, or the doctor's report."""
+        self.shown.setCurrentIndex(self.shown.findData(part))
+        self._show_split()  # where the part is the same, a finding's pairs give way to all of them
+
     def show_doctor(self) -> None:
         """Show the doctor's report in place of the pairs."""
-        self.shown.setCurrentIndex(self.shown.findData("doctor"))
+        self.show_part("doctor")
+
+    def find_text(self) -> None:
+        """Let a text to find be typed."""
+        self._show_pairs()
+        self.browser.tools.text.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def enter_row(self) -> None:
+        """Let a row to go to be typed."""
+        self._show_pairs()
+        self.browser.tools.row.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _show_pairs(self) -> None:
+        if self.shown.currentData() not in {"train", "held_out"}:
+            self.show_part("train")
 
     @property
     def is_settled(self) -> bool:
@@ -117,16 +136,8 @@ class DataPage(Page):
         row.addWidget(self.columns)
         row.addWidget(self.shown)
         self.body.addLayout(row)
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 1000)
-        self.progress.setTextVisible(False)
-        self.progress.setAccessibleName("Reading the data")
-        self.progress_words = label("", "muted")
-        progress = QHBoxLayout()
-        progress.setSpacing(em(0.75))
-        progress.addWidget(self.progress, 1)
-        progress.addWidget(self.progress_words)
-        self.body.addLayout(progress)
+        self.reading_bar = ReadingBar(self.bench.data, self)
+        self.body.addWidget(self.reading_bar)
 
     def _build_pairs(self) -> None:
         self.browser = PairBrowser()
@@ -135,6 +146,7 @@ class DataPage(Page):
         self.aside = SetAsideTable()
         self.empty = EmptyData(self.bench)
         self.empty.columns_wanted.connect(self.edit_columns)
+        self.empty.reading_wanted.connect(self.bench.data.read_again)
         self.stack = QStackedWidget()
         self.doctor = DoctorPanel(self.bench)
         self.doctor.rows_wanted.connect(self._show_finding)
@@ -150,11 +162,6 @@ class DataPage(Page):
 
     def _on_data(self) -> None:
         data = self.bench.data
-        self.progress.setVisible(data.is_busy)
-        self.progress_words.setVisible(data.is_busy)
-        self.progress_words.setText("")
-        self.progress.setValue(0)
-        self._began = time.monotonic()
         self.counts.setVisible(data.prepared is not None)
         self.columns.setVisible(data.prepared is not None and self._can_map())
         self.shown.setVisible(data.prepared is not None)
@@ -169,7 +176,7 @@ class DataPage(Page):
         self.evidence.setText("Reading…" if data.is_busy else "")
         problem = notice_of(data.problem) if data.problem is not None else None
         by_hand = isinstance(data.problem, SpokenError) and data.problem.code in _MENDED_BY_HAND
-        self.empty.show_problem(problem, busy=data.is_busy, by_hand=by_hand)
+        self.empty.show_problem(problem, busy=data.is_busy, by_hand=by_hand, stopped=data.was_stopped)
         self._take_pages(None)
         self.stack.setCurrentWidget(self.empty)
         spec = self._spec()
@@ -191,6 +198,7 @@ class DataPage(Page):
         self.evidence.setText(summary.evidence)
         self.evidence.setToolTip(summary.layout)
         self.aside.show_rows(prepared)
+        self.browser.name_files(shown=len(summary.sources) > 1)
 
     def _on_peeked(self, seen: "Peek") -> None:
         """Show the beginning of the data while the whole of it is being converted."""
@@ -292,9 +300,3 @@ class DataPage(Page):
     def _on_reading(self, reading: Reading) -> None:
         self._reading = reading
         self._read_pairs()
-
-    def _on_progress(self, share: float) -> None:
-        self.progress.setValue(round(share * 1000))
-        took = time.monotonic() - self._began
-        if share > 0.02 and took > _PATIENCE_S:
-            self.progress_words.setText(f"{percent(share)}, about {duration(took * (1 - share) / share)} left")

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QSplitter, QVBoxLa
 
 from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.gui.pairs.finding import Finding, Sort, Wanted
-from orpo_studio.gui.pairs.table import PairTableModel, make_table
+from orpo_studio.gui.pairs.table import FILE, PairTableModel, make_table
 from orpo_studio.gui.pairs.tools import PairTools
 from orpo_studio.gui.pairs.view import PairView
 from orpo_studio.gui.theme import em
@@ -17,10 +17,10 @@ from orpo_studio.gui.widgets.basic import button, label
 if TYPE_CHECKING:
     import numpy as np
 
-    from orpo_studio.data.ordering import Length
+    from orpo_studio.data.ordering import Length, RowPlace
     from orpo_studio.data.pages import Pages, Split
 
-_SORTS_OF_COLUMNS: "tuple[Length | None, ...]" = (None, "prompt", "chosen", "rejected", "total", "difference")
+_SORTS_OF_COLUMNS: "tuple[Length | None, ...]" = (None, "prompt", "chosen", "rejected", "total", "difference", None)
 
 
 class PairBrowser(QWidget):
@@ -105,6 +105,10 @@ class PairBrowser(QWidget):
         if keep is not None and self.model.rowCount():
             self.go_to(keep, quietly=True)
 
+    def name_files(self, *, shown: bool) -> None:
+        """Show which file each pair comes from, or do not: one file need not be named again and again."""
+        self.table.setColumnHidden(FILE, not shown)
+
     def show_split(self, split: "Split | None") -> None:
         """Show another split of the same pairs."""
         if split != self._split or self._only is not None:
@@ -120,28 +124,35 @@ class PairBrowser(QWidget):
         self._look()
 
     def go_to(self, row: int, *, quietly: bool = False) -> None:
-        """Select the pair that stood in a row of the source, or the next one behind it."""
+        """Select the pair that stood in a row of the source, or the next one behind it.
+
+        Where several do (of one row, or of rows of several files), going there again goes from one to the next.
+        """
         pages, shown = self._pages, self._positions()
         if pages is None:
             return
         if self._going is not None:
             self._going.cancel()
 
-        def find(_task: Task) -> tuple[int, int] | None:
-            from orpo_studio.data.ordering import row_at_or_after, source_rows
+        behind = -1 if quietly else max(self._current_rows(), default=-1)
 
-            rows = source_rows(pages)[shown]
-            place = row_at_or_after(rows, row)
-            return None if place is None else (place, int(rows[place]))
+        def find(_task: Task) -> "RowPlace | None":
+            from orpo_studio.data.ordering import place_of_row, source_rows
 
-        def arrive(found: tuple[int, int] | None) -> None:
+            return place_of_row(source_rows(pages)[shown], row, behind)
+
+        def arrive(found: "RowPlace | None") -> None:
             self._going = None
             if found is not None:
-                self._select(found[0])
-            if quietly or (found is not None and found[1] == row):
+                self._select(found.place)
+            if quietly:
                 return
-            where = "no later one is." if found is None else f"{found[1]:,} is the next."
-            self.tools.say(f"Row {row:,} is not among these pairs; {where}")
+            if found is None:
+                self.tools.say(f"Row {row:,} is not among these pairs; no later one is.")
+            elif found.row != row:
+                self.tools.say(f"Row {row:,} is not among these pairs; {found.row:,} is the next.")
+            elif found.of > 1:
+                self.tools.say(f"Row {row:,}: {found.number} of {found.of}. Enter shows the next.")
 
         self._going = run_in_background(self, find, arrive, self._on_failed)
 

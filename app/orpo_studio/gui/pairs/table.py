@@ -19,7 +19,9 @@ PAGE = 64
 PAGE_OUT_OF_ORDER = 16
 """Rows that lie anywhere in the file cost more each: no more are read than are in view."""
 PAGES_KEPT = 32
-HEADINGS = ("Row", "Prompt", "Chosen", "Rejected", "Length", "Chosen − rejected")
+HEADINGS = ("Row", "Prompt", "Chosen", "Rejected", "Length", "Chosen − rejected", "File")
+FILE = 6
+"""Column of the file's name, which stands first, and only where there are several."""
 NUMBERS = frozenset({0, 4, 5})
 """Columns that hold numbers."""
 TIPS = (
@@ -29,6 +31,7 @@ TIPS = (
     "The other answer. Click to order by its length.",
     "Bytes of text of all three; in English about four make a token. Click to order by it.",
     "By how many bytes the chosen answer is longer than the rejected one. Click to order by it.",
+    "The file that the row stood in.",
 )
 Index = QModelIndex | QPersistentModelIndex
 
@@ -145,12 +148,12 @@ class PairTableModel(QAbstractTableModel):
 def _text(cells: "PairCells", column: int) -> str:
     _, chosen, rejected = cells.sizes
     if column == 0:
-        return str(cells.source_row)
+        return f"{cells.source_row:,}"
     if column == 4:
         return f"{sum(cells.sizes):,}"
     if column == 5:
         return f"{chosen - rejected:+,}".replace("-", "−") if chosen != rejected else "0"
-    return (cells.prompt, cells.chosen, cells.rejected)[column - 1]
+    return cells.file if column == FILE else (cells.prompt, cells.chosen, cells.rejected)[column - 1]
 
 
 def _alignment(column: int) -> int:
@@ -164,7 +167,9 @@ def make_table(model: PairTableModel) -> QTableView:
     header = view.horizontalHeader()
     header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
     header.setSectionsClickable(True)
-    for column, width in ((0, 4.5), (4, 5.5), (5, 10)):
+    for column, width in ((0, 5), (4, 5.5), (5, 10), (FILE, 10)):
         header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
         view.setColumnWidth(column, em(width))
+    header.moveSection(FILE, 0)
+    view.setColumnHidden(FILE, True)
     return view

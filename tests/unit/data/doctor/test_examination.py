@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.pair_files import text_row, write_jsonl
 from helpers.prepared_pairs import pair, prepared
-from orpo_studio.data.conversion import convert
+from orpo_studio.data.conversion import convert, convert_plan
 from orpo_studio.data.doctor.columns import open_pairs
 from orpo_studio.data.doctor.duplicates import near_duplicates
 from orpo_studio.data.doctor.examination import KINDS, ROW_CHECKS, examine
@@ -15,6 +16,7 @@ from orpo_studio.data.doctor.facts import gather
 from orpo_studio.data.doctor.remedy_names import REMEDIES
 from orpo_studio.data.doctor.report import Report, Severity
 from orpo_studio.data.pair import Message, Pair
+from orpo_studio.data.plan import DataPlan, Portion
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled
 
@@ -151,6 +153,30 @@ def test_that_the_held_out_copy_of_a_duplicate_is_not_the_one_to_go(tmp_path: Pa
 def test_that_a_nearly_equal_held_out_prompt_is_an_overlap(tmp_path: Path, clean: list[Pair]) -> None:
     held = pair(clean[3].prompt[0]["content"].upper() + " Please.", "Another answer.", "A worse answer.")
     assert rows(report(tmp_path, clean, [held]), "held-out-overlap") == (3,)
+
+
+def test_that_prompts_of_one_form_are_no_overlap_where_what_they_ask_differs(tmp_path: Path) -> None:
+    form = "A customer writes to the help desk of a shop about order {} and asks politely where their new {} is by now."
+    things = [f"{color} {thing}" for color in ("red", "green", "blue") for thing in ("bike", "lamp", "chair", "kettle")]
+    asked = [form.format(1_000 + number, thing) for number, thing in enumerate(things * 4)]
+    train = [pair(text, "It is on its way.", "No idea.") for text in asked[:40]]
+    held = [pair(text, "It is on its way.", "No idea.") for text in (*asked[40:], asked[3].upper() + " Thanks")]
+    assert rows(report(tmp_path, train, held), "held-out-overlap") == (3,)
+
+
+def test_that_findings_name_the_rows_and_of_a_mix_the_files(tmp_path: Path) -> None:
+    rows_of = [text_row(number) for number in range(20)]
+    first = write_jsonl(
+        tmp_path / "a.jsonl", [*rows_of, {**rows_of[3], "chosen": "Ask mary.smith@physics.edu about it."}]
+    )
+    second = write_jsonl(tmp_path / "b.jsonl", [{**rows_of[5], "rejected": "Ask john.smith@physics.edu about it."}])
+    plan = DataPlan(first, held_out=0, seed=1, mix=(Portion(second),))
+    found = examine(convert_plan(plan, tmp_path / "data")).finding("personal-data")
+    assert found is not None
+    assert found.where() == "a.jsonl: row 21; b.jsonl: row 1"
+    alone = examine(convert_plan(DataPlan(first, held_out=0, seed=1), tmp_path / "alone")).finding("personal-data")
+    assert alone is not None
+    assert alone.where() == "Row 21"
 
 
 def test_that_personal_data_is_masked_in_examples(tmp_path: Path, clean: list[Pair]) -> None:

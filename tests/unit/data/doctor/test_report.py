@@ -1,5 +1,7 @@
 """A report survives its JSON."""
 
+from dataclasses import replace
+
 import pytest
 
 from orpo_studio.data.doctor.report import (
@@ -7,6 +9,7 @@ from orpo_studio.data.doctor.report import (
     Cleanliness,
     Finding,
     Histogram,
+    Place,
     Remedy,
     Report,
     Severity,
@@ -24,6 +27,7 @@ FINDING = Finding(
     advice="Set them aside.",
     remedy=REMEDY,
     examples=("Hello – “hi”",),
+    places=(Place("a.jsonl", 4), Place("b.jsonl", 4)),
 )
 REPORT = Report(
     findings=(FINDING,),
@@ -43,10 +47,17 @@ def test_that_a_report_is_the_same_after_its_json() -> None:
 
 def test_that_a_report_of_another_version_is_refused() -> None:
     with pytest.raises(ValueError, match="another version"):
-        Report.from_json(REPORT.to_json().replace('"version": 1', '"version": 999'))
+        Report.from_json(REPORT.to_json().replace('"version": 2', '"version": 999'))
 
 
 def test_that_a_report_finds_by_code_and_offers_each_remedy_once() -> None:
     assert REPORT.finding("exact-duplicates") is FINDING
     assert REPORT.finding("no-such") is None
     assert REPORT.remedies() == (REMEDY,)
+
+
+def test_that_a_finding_says_where_its_pairs_come_from() -> None:
+    assert FINDING.where() == "a.jsonl: row 4; b.jsonl: row 4"
+    alone = replace(FINDING, places=(Place("", 4), Place("", 1_010)), count=5)
+    assert alone.where() == "Rows 4, 1,010; and 3 more pairs"
+    assert replace(FINDING, places=()).where() == ""
