@@ -10,7 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from orpo_studio.config import RunSpec
 from orpo_studio.events import EventLog, RunEnded, RunLaunched, TrainingStarted, TrainMetrics, read_events
-from orpo_studio.gui.follower import LOCK_EVERY, RunFollower
+from orpo_studio.gui import follower as following
+from orpo_studio.gui.follower import RunFollower
 from orpo_studio.runs import RunFolder, RunLock, create_run
 
 
@@ -87,14 +88,22 @@ def test_that_a_run_whose_supervisor_is_gone_is_recorded_as_lost(
 
 
 def test_that_a_lost_run_is_shown_as_lost_where_nothing_can_be_written(
-    qtbot: QtBot, folder: RunFolder, follower: RunFollower
+    qtbot: QtBot, folder: RunFolder, follower: RunFollower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tried: list[RunFolder] = []
+
+    def mark_lost(run: RunFolder) -> bool:
+        tried.append(run)
+        return following_mark_lost(run)
+
+    following_mark_lost = following.mark_lost
+    monkeypatch.setattr(following, "mark_lost", mark_lost)
     with EventLog(folder.events_file) as log:
         begin(log)
     folder.lock_file.mkdir()  # opening it fails, as on a disk that can only be read
     with qtbot.captureExceptions() as raised:
         follower.start()
-        qtbot.waitUntil(lambda: follower.fold.attempts > 0 and follower._polls > 2 * LOCK_EVERY, timeout=5000)
+        qtbot.waitUntil(lambda: len(tried) > 1, timeout=5000)
 
     assert not raised
     assert follower.state == "lost"
@@ -137,3 +146,42 @@ def test_that_remaining_time_comes_from_the_pace_so_far(qtbot: QtBot, folder: Ru
     qtbot.waitUntil(lambda: follower.fold.latest.step == 25, timeout=5000)
     assert follower.fold.remaining_seconds() == pytest.approx(150.0)
     lock.release()
+
+
+def test_that_nothing_is_read_while_somebody_is_behind(qtbot: QtBot, folder: RunFolder, follower: RunFollower) -> None:
+    seen: list[int] = []
+    follower.events.connect(lambda events: seen.extend(event.seq for event in events))
+    follower.hold_back_while(lambda: len(seen) >= 100)
+    with EventLog(folder.events_file) as log:
+        begin(log)
+        for number in range(1, 2001):
+            log.append(step(number))
+    follower.start()
+    qtbot.waitUntil(lambda: len(seen) >= 100, timeout=5000)
+    for _ in range(20):
+        follower.poll()
+    assert len(seen) < 1000
+    follower.hold_back_while(lambda: False)
+    qtbot.waitUntil(lambda: len(seen) >= 2002, timeout=5000)
+
+    assert seen == list(range(1, 2003))
+
+
+def test_that_a_stream_which_is_written_fast_is_followed_as_fast(
+    qtbot: QtBot, folder: RunFolder, follower: RunFollower
+) -> None:
+    lock = RunLock(folder.lock_file)
+    assert lock.take()
+    with EventLog(folder.events_file) as log:
+        begin(log)
+        follower.start()
+        qtbot.waitUntil(lambda: follower.fold.attempts == 1, timeout=5000)
+        for number in range(1, 3001):
+            log.append(step(number))
+    polls: list[int] = []
+    follower.events.connect(lambda events: polls.append(follower._timer.interval()))
+    qtbot.waitUntil(lambda: follower.fold.latest.step == 3000, timeout=5000)
+    lock.release()
+
+    assert set(polls[:-1]) == {following.BEHIND_MS}
+    assert polls[-1] == following.POLL_MS

@@ -66,8 +66,9 @@ def points(
         curve = chart.plot.find(name, kind)
         if curve is not None:
             series = curve.series
-            steps = series.timeline.column("step")[series.rows]
-            return list(zip(steps.tolist(), series.values.tolist(), strict=True))
+            rows, values = series.frozen()
+            steps = series.timeline.column("step")[rows.all()]
+            return list(zip(steps.tolist(), values.read(0, len(values)).tolist(), strict=True))
     return []
 
 

@@ -1,7 +1,7 @@
 """What a run's events add up to: a pure fold, the same live and in replay."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from orpo_studio.events.types import (
     AnyEvent,
@@ -29,6 +29,9 @@ from orpo_studio.events.types import (
     TrainMetrics,
 )
 
+_MOST = 200
+"""Events of one kind that are remembered, the newest of them; a run may go on for days."""
+
 StateName = Literal["created", "launching", "running", "stopping", "completed", "stopped", "failed", "lost"]
 
 
@@ -42,9 +45,20 @@ class TrainingFigures:
     values: dict[str, float] = field(default_factory=dict)
 
 
+EventT = TypeVar("EventT")
+
+
+def _with_last(events: list[EventT], event: EventT) -> list[EventT]:
+    """Return a new list, so that a copy of a state keeps its own."""
+    return [*events[1 - _MOST :], event]
+
+
 @dataclass(slots=True)
 class RunState:
-    """The fold. Feed every event to :meth:`apply` in order; ask :meth:`name` with the lock's state."""
+    """The fold. Feed every event to :meth:`apply` in order; ask :meth:`name` with the lock's state.
+
+    Its size is bounded, however long the run. Nothing in it is changed in place: a shallow copy is a copy.
+    """
 
     last_seq: int = 0
     gaps: int = 0
@@ -132,12 +146,13 @@ class RunState:
                 self.latest = replace(self.latest, step=event.first_step)
             case EvaluationMetrics():
                 self._measured(event)
-            case SampleAnswer():
-                self.samples.append(event)
+            case SampleAnswer():  # the last one of each prompt and source is what is asked for later
+                same = event.prompt, event.source
+                self.samples = _with_last([s for s in self.samples if (s.prompt, s.source) != same], event)
             case CheckpointSaved():
-                self.checkpoints.append(event)
+                self.checkpoints = _with_last(self.checkpoints, event)
             case Problem():
-                self.problems.append(event)
+                self.problems = _with_last(self.problems, event)
             case StopRequested():
                 self.stopping = True
             case StopStage():
@@ -160,7 +175,7 @@ class RunState:
             case EvaluationFinished():
                 self.evaluation = event
             case ExportFinished():
-                self.exports.append(event)
+                self.exports = _with_last(self.exports, event)
             case ProbeFinished():
                 self.probe = event
             case MarginsFinished():

@@ -1,20 +1,23 @@
 """Following one run: its events from byte 0 through the same code, live or finished."""
 
 import subprocess
+import time
+from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from orpo_studio.events import EventTail, RunState
+from orpo_studio.events import AnyEvent, EventTail, Machine, RunState, TrainMetrics
 from orpo_studio.events.state import StateName
 from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.runs import RunFolder, is_held, mark_lost
 
 POLL_MS = 100
-REPLAY_MS = 5
+BEHIND_MS = 1
+"""Between two polls while there is more to read: what waits for the event loop comes first."""
 SLICE_BYTES = 64 * 1024
 """Read at most in one poll: about 150 events, whose parsing and drawing stay within a frame."""
-LOCK_EVERY = 5
-"""Polls between two looks at the lock."""
+LOCK_EVERY_S = 0.5
+"""Between two looks at the lock."""
 
 
 class RunFollower(QObject):
@@ -33,7 +36,10 @@ class RunFollower(QObject):
         self.fold = RunState()
         self._tail = EventTail(folder.events_file)
         self._lock_held = is_held(folder.lock_file)
-        self._polls = 0
+        self._looked = self._told = time.monotonic()
+        self._is_told = True
+        """Whether everybody knows the present state."""
+        self._is_held_back: Callable[[], bool] = lambda: False
         self._process: subprocess.Popen[bytes] | None = None
         self._written_before = 0
         self._timer = QTimer(self)
@@ -55,11 +61,15 @@ class RunFollower(QObject):
 
     def start(self) -> None:
         """Begin to follow."""
-        self._timer.start(REPLAY_MS)
+        self._timer.start(BEHIND_MS)
 
     def stop(self) -> None:
         """Follow no longer."""
         self._timer.stop()
+
+    def hold_back_while(self, condition: Callable[[], bool]) -> None:
+        """Read nothing while the condition holds: somebody has not yet taken in what was read before."""
+        self._is_held_back = condition
 
     def written(self) -> int:
         """Return the bytes that the run has said so far."""
@@ -80,17 +90,29 @@ class RunFollower(QObject):
 
     def poll(self) -> None:
         """Read the next slice."""
+        if self._is_held_back():
+            return
+        seen = self._tail.offset
         new = self._tail.poll(SLICE_BYTES)
         for event in new:
             self.fold.apply(event)
-        if self._replaying and not new:
-            self._replaying = False
-            self._timer.setInterval(POLL_MS)
+        # A slice that was not filled reached the end of what is written.
+        self._replaying = self._tail.offset - seen >= SLICE_BYTES
+        self._timer.setInterval(BEHIND_MS if self._replaying else POLL_MS)
         if new:
             self.events.emit(new)
-        self._polls += 1
-        lock_changed = self._polls % LOCK_EVERY == 0 and self._look_at_lock()
-        if new or lock_changed:
+        self._tell(new)
+
+    def _tell(self, new: list[AnyEvent]) -> None:
+        """Say that the state may have changed: at once, but for figures that move at each step ten times a second."""
+        now = time.monotonic()
+        at_once = any(not isinstance(event, TrainMetrics | Machine) for event in new)
+        if now - self._looked >= LOCK_EVERY_S:
+            self._looked = now
+            at_once |= self._look_at_lock()
+        self._is_told &= not new
+        if at_once or (not self._is_told and (now - self._told) * 1000 >= POLL_MS / 2):
+            self._told, self._is_told = now, True
             self.state_changed.emit()
 
     def _look_at_lock(self) -> bool:

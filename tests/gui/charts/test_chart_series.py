@@ -144,7 +144,7 @@ def test_that_curves_of_one_log_line_share_its_place() -> None:
 
 def test_that_two_values_at_the_same_place_are_both_kept() -> None:
     series = filled([1, 1], [5.0, 6.0])
-    assert series.values.tolist() == [5.0, 6.0]
+    assert series.newest(2).tolist() == [5.0, 6.0]
     assert len(series.timeline) == 2
 
 
@@ -153,14 +153,3 @@ def test_that_a_place_that_is_not_a_number_repeats_the_one_before() -> None:
     series.append(1, 0.5, 2.0, 1.0)
     series.append(2, math.nan, 3.0, 1.0)
     assert series.sample(1) == (2.0, 0.5, 3.0, 1.0)
-
-
-def test_that_values_cost_less_than_twenty_bytes_each() -> None:
-    count = 262_144
-    timeline = Timeline()
-    series = Series(timeline)
-    steps = np.arange(count, dtype=float)
-    series.extend(np.arange(timeline.extend(steps, steps, steps), count), steps)
-    series.view("step", 0, count, 500)
-    arrays = [series._rows, series._values, *series._pyramid._low, *series._pyramid._high, *series._pyramid._mean]
-    assert sum(array.values.nbytes for array in arrays) / count < 20

@@ -1,9 +1,12 @@
 """The fold over events: what state a run is in."""
 
+from dataclasses import replace
+
 import pytest
 
 from orpo_studio.events import (
     AnyEvent,
+    CheckpointSaved,
     EvaluationMetrics,
     JobEnded,
     JobStarted,
@@ -11,6 +14,7 @@ from orpo_studio.events import (
     RunEnded,
     RunLaunched,
     RunState,
+    SampleAnswer,
     StopRequested,
     StopStage,
     TrainerHeard,
@@ -127,3 +131,23 @@ def test_that_a_silent_trainer_still_runs_and_is_forgotten_as_silent_when_it_is_
     assert state.name(lock_held=True) == "running"
     assert fold(LAUNCHED, STARTED, silent, TrainerHeard(seconds=230)).silent is None
     assert fold(LAUNCHED, STARTED, silent, RunEnded(outcome="failed")).silent is None
+
+
+def test_that_a_state_stays_small_however_long_the_run() -> None:
+    state = RunState()
+    for step in range(1, 2000):
+        state.apply(SampleAnswer(step=step, source="tuned", prompt=f"Prompt {step % 3}", answer=f"At {step}."))
+        state.apply(CheckpointSaved(step=step, folder=f"checkpoints/checkpoint-{step}", size_bytes=1))
+        state.apply(Problem(severity="warning", code="odd", title=f"Odd {step}", detail="", hint=""))
+
+    assert [sample.answer for sample in state.samples] == ["At 1997.", "At 1998.", "At 1999."]
+    assert (len(state.checkpoints), state.checkpoints[-1].step) == (200, 1999)
+    assert (len(state.problems), state.problems[-1].title) == (200, "Odd 1999")
+
+
+def test_that_a_copy_of_a_state_stays_as_it_was() -> None:
+    state = RunState()
+    state.apply(CheckpointSaved(step=1, folder="checkpoints/checkpoint-1", size_bytes=1))
+    before = replace(state)
+    state.apply(CheckpointSaved(step=2, folder="checkpoints/checkpoint-2", size_bytes=1))
+    assert [saved.step for saved in before.checkpoints] == [1]

@@ -1,16 +1,20 @@
 """The board of the Train page: the cards, their shared controls, and one clock for all."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from orpo_studio.gui.charts.arrays import Floats
 from orpo_studio.gui.charts.batch import sort_into_curves
 from orpo_studio.gui.charts.cards import CARDS, OTHER, OTHER_HUES, OTHER_SHOWN
 from orpo_studio.gui.charts.chart import Chart
 from orpo_studio.gui.charts.clock import RefreshClock
 from orpo_studio.gui.charts.controls import Controls
+from orpo_studio.gui.charts.spill import Spill
 from orpo_studio.gui.charts.style import (
     LIGHT,
     CardStyle,
@@ -43,9 +47,23 @@ class ChartBoard(QWidget):
     """The `Chart` that has just taken its place on the board."""
 
     def __init__(
-        self, parent: QWidget | None = None, *, cards: Iterable[CardStyle] = CARDS, colors: ChartColors = LIGHT
+        self,
+        parent: QWidget | None = None,
+        *,
+        cards: Iterable[CardStyle] = CARDS,
+        colors: ChartColors = LIGHT,
+        spill_folder: Path | None = None,
     ) -> None:
+        """Make the board.
+
+        Args:
+            parent: the widget around it.
+            cards: the charts.
+            colors: of the scheme.
+            spill_folder: where old values of a long run may go to; without it they stay in memory.
+        """
         super().__init__(parent)
+        self._spill_folder = spill_folder
         self.options = ViewOptions()
         self.charts: dict[str, Chart] = {}
         self.clock = RefreshClock(self)
@@ -63,7 +81,7 @@ class ChartBoard(QWidget):
         layout.setSpacing(_GAP)
         layout.addWidget(self.controls)
         layout.addLayout(self._grid, 1)
-        self._timeline = Timeline()
+        self._timeline = self._new_timeline()
         self._home: dict[str, Chart] = {}
         for card in cards:
             self.add_card(card)
@@ -81,7 +99,7 @@ class ChartBoard(QWidget):
 
     def clear(self) -> None:
         """Forget all values, to show another run. What the person chose stays: options, curves, the card that fills."""
-        self._timeline = Timeline()
+        self._timeline = self._new_timeline()
         other = self.charts.pop(OTHER.title, None)
         if other is not None:
             self._home = {name: chart for name, chart in self._home.items() if chart is not other}
@@ -104,6 +122,24 @@ class ChartBoard(QWidget):
         """Add values in the order they were logged. A metric without a card gets a place on 'Other'."""
         for (name, kind), (rows, values) in sort_into_curves(points, self._timeline, self._last_row).items():
             self._home[name].extend_rows(name, kind, rows, values)
+
+    def extend_steps(
+        self, names: Sequence[str], steps: Floats, epochs: Floats, seconds: Floats, values: Floats
+    ) -> None:
+        """Add the same metrics of many steps, logged one after the other: a tenth of the work of `extend`.
+
+        Args:
+            names: of the metrics.
+            steps: where each line was logged; finite, and so are the others.
+            epochs: the same in epochs.
+            seconds: the same in seconds.
+            values: a row for each step, a column for each metric.
+        """
+        charts = [self._chart_of(name) for name in names]
+        first = self._timeline.extend(steps, epochs, seconds)
+        rows = np.arange(first, first + len(steps))
+        for chart, name, column in zip(charts, names, values.T, strict=True):
+            chart.extend_rows(name, "training", rows, column)
 
     def add_mark(self, mark: Mark) -> None:
         """Draw a vertical line on every chart where something happened."""
@@ -144,6 +180,9 @@ class ChartBoard(QWidget):
         self._arrange()
 
     # Inside
+
+    def _new_timeline(self) -> Timeline:
+        return Timeline(Spill(self, self._spill_folder) if self._spill_folder is not None else None)
 
     def _make(self, card: CardStyle) -> Chart:
         chart = Chart(

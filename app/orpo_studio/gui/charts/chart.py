@@ -13,12 +13,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from orpo_studio.gui.charts.arrays import Floats, Indices
 from orpo_studio.gui.charts.batch import sort_into_curves
 from orpo_studio.gui.charts.card import Card
 from orpo_studio.gui.charts.clock import RefreshClock
 from orpo_studio.gui.charts.crosshair import Crosshair
 from orpo_studio.gui.charts.export import SaveDialogs, Table, picture, save_image
 from orpo_studio.gui.charts.header import Header, Reading
+from orpo_studio.gui.charts.marks import Marks
 from orpo_studio.gui.charts.menu import ChartMenu
 from orpo_studio.gui.charts.plot import Plot
 from orpo_studio.gui.charts.style import (
@@ -78,7 +80,7 @@ class Chart(Card):
         self._timeline = timeline if timeline is not None else Timeline()
         self.clock = clock if clock is not None else RefreshClock(self)
         self._empty_text = empty_text
-        self._marks: list[Mark] = []
+        self._marks = Marks()
         self._is_begun = False
         """Whether a value has been drawn yet."""
         self._build(list(lanes))
@@ -153,7 +155,7 @@ class Chart(Card):
         for (name, kind), (rows, values) in sort_into_curves(points, self._timeline, self.last_row).items():
             self.extend_rows(name, kind, rows, values)
 
-    def extend_rows(self, name: str, kind: Kind, rows: list[int], values: list[float]) -> None:
+    def extend_rows(self, name: str, kind: Kind, rows: Indices, values: Floats) -> None:
         """Add values of one curve at rows of the shared timeline."""
         self.plot.extend(name, kind, rows, values)
         self.clock.request(self, soon=not self._is_begun)
@@ -164,7 +166,7 @@ class Chart(Card):
 
     def add_mark(self, mark: Mark) -> None:
         """Draw a vertical line where something happened."""
-        self._marks.append(mark)
+        self._marks.add(mark)
         self.clock.request(self)
 
     def clear(self, timeline: Timeline | None = None) -> None:
@@ -174,7 +176,7 @@ class Chart(Card):
             timeline: the one that the next values refer to, where charts share it.
         """
         self._timeline = timeline if timeline is not None else Timeline()
-        self._marks = []
+        self._marks = Marks()
         self._is_begun = False
         self.crosshair.place(None, reads=False)
         self.crosshair.draw(self.options.axis, self._marks)

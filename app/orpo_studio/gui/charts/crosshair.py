@@ -3,9 +3,10 @@
 from PySide6.QtWidgets import QWidget
 
 from orpo_studio.gui.charts.curve import Curve
+from orpo_studio.gui.charts.marks import Marks
 from orpo_studio.gui.charts.plot import Plot
 from orpo_studio.gui.charts.readout import Readout, coordinate, in_words, marks_near, read
-from orpo_studio.gui.charts.style import ChartColors, Mark
+from orpo_studio.gui.charts.style import ChartColors
 from orpo_studio.gui.charts.timeline import XAxis
 
 
@@ -28,7 +29,7 @@ class Crosshair:
         """Put it somewhere, or away; drawn by `draw`."""
         self.x, self.reads = x, reads
 
-    def draw(self, axis: XAxis, marks: list[Mark]) -> None:
+    def draw(self, axis: XAxis, marks: Marks) -> None:
         """Draw the line and list the values."""
         snapped, readings = read(self._plot, axis, self.x) if self.x is not None else (None, [])
         for lane in self._plot.lanes.values():

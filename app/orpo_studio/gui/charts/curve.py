@@ -10,11 +10,11 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPen
 
+from orpo_studio.gui.charts.arrays import Floats
 from orpo_studio.gui.charts.items import Line, Symbols
 from orpo_studio.gui.charts.limits import one_per_column
 from orpo_studio.gui.charts.series import Series
 from orpo_studio.gui.charts.style import LIGHT, ChartColors, CurveStyle, ViewOptions
-from orpo_studio.gui.charts.timeline import Floats
 
 Part = Literal["raw", "line", "symbols", "edge"]
 # Up to this many points a line may be two pixels wide and smooth (1 ms); a hundred times as many take over a second.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,18 @@ from PySide6.QtGui import QImage, QImageWriter
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from orpo_studio.gui.background import run_in_background
+from orpo_studio.gui.charts.arrays import Floats, Indices
+from orpo_studio.gui.charts.column import Column
 from orpo_studio.gui.charts.curve import Curve
-from orpo_studio.gui.charts.timeline import X_AXES, Floats, Timeline
+from orpo_studio.gui.charts.timeline import Timeline
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _SCALE = 2
 _PIXELS_PER_METER = 5669  # 144 dots an inch, twice the nominal 72
+_AT_ONCE = 65_536
+"""Rows of a table that are written in one go."""
 
 
 def picture(widget: QWidget) -> QImage:
@@ -40,19 +48,11 @@ def save_image(image: QImage, path: Path) -> None:
 
 
 class Table:
-    """A frozen copy of the values of some curves, one column each, by row of the timeline."""
+    """The values of some curves as they are now, one column each, by row of the timeline."""
 
     def __init__(self, timeline: Timeline, curves: list[Curve]) -> None:
-        parts = [(curve.style, curve.series.rows, curve.series.values) for curve in curves]
-        rows = np.unique(np.concatenate([part[1] for part in parts])) if parts else np.empty(0, np.int64)
-        self.places: dict[str, Floats] = {axis: timeline.column(axis)[rows] for axis in X_AXES}
-        self.values: dict[str, tuple[Floats, NDArray[np.bool_]]] = {}
-        for style, own_rows, values in parts:
-            column, absent = np.zeros(len(rows)), np.ones(len(rows), dtype=bool)
-            at = np.searchsorted(rows, own_rows)
-            column[at], absent[at] = values, False
-            name = style.name if style.kind == "training" else f"{style.kind}/{style.name}"
-            self.values[name] = (column, absent)
+        self._places = timeline.frozen()
+        self._curves = {_name(curve): curve.series.frozen() for curve in curves}
 
     def write_csv(self, path: Path) -> None:
         """Write step, epoch, seconds and a column for each curve; an absent value is empty, NaN and inf are written.
@@ -63,14 +63,37 @@ class Table:
         import pyarrow as pa
         from pyarrow import csv
 
-        columns = {name: pa.array(_whole(place)) for name, place in self.places.items()}
-        columns |= {name: pa.array(column, mask=absent) for name, (column, absent) in self.values.items()}
+        own_rows = {name: rows.all() for name, (rows, _) in self._curves.items()}
+        rows = np.unique(np.concatenate(list(own_rows.values()))) if own_rows else np.empty(0, np.int64)
+        places = {name: _whole(column.read(0, len(column))[rows]) for name, column in self._places.items()}
+        kinds = {name: pa.from_numpy_dtype(place.dtype) for name, place in places.items()}
         part = path.with_name(path.name + ".part")
         try:
-            csv.write_csv(pa.table(columns), part)
+            with csv.CSVWriter(part, pa.schema(kinds | dict.fromkeys(own_rows, pa.float64()))) as writer:
+                for begin in range(0, len(rows), _AT_ONCE):
+                    piece = rows[begin : begin + _AT_ONCE]
+                    columns = {name: pa.array(place[begin : begin + _AT_ONCE]) for name, place in places.items()}
+                    for name, (_, values) in self._curves.items():
+                        columns[name] = _column(piece, own_rows[name], values)
+                    writer.write_table(pa.table(columns))
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _name(curve: Curve) -> str:
+    return curve.style.name if curve.style.kind == "training" else f"{curve.style.kind}/{curve.style.name}"
+
+
+def _column(rows: Indices, own_rows: Indices, values: Column) -> "pa.Array":
+    """Return a curve's values at these rows of the timeline, with nothing where it has none."""
+    import pyarrow as pa
+
+    first, last = np.searchsorted(own_rows, (rows[0], rows[-1] + 1)).tolist()
+    column, absent = np.zeros(len(rows)), np.ones(len(rows), dtype=bool)
+    at = np.searchsorted(rows, own_rows[first:last])
+    column[at], absent[at] = values.read(first, last), False
+    return pa.array(column, mask=absent)
 
 
 class SaveDialogs(QObject):

@@ -236,16 +236,16 @@ class Header(QWidget):
         for name, tile in self.tiles.items():
             series = plot.curve(name, "training").series
             held_out = plot.find(name, "evaluation")
-            evaluated = held_out.series.values if held_out is not None else series.values[:0]
+            evaluated = held_out.series.newest() if held_out is not None else ()
             if tile.style_.optional and tile.isHidden() == bool(len(series) or len(evaluated)):
                 tile.setVisible(tile.isHidden())
                 rearranged = True
             unit, trend = tile.style_.unit, series.trend() or 0.0
             tile.set_reading(
                 Reading(
-                    format_value(float(series.values[-1]), unit) if len(series) else "–",
+                    format_value(float(series.newest()[0]), unit) if len(series) else "–",
                     (trend > 0) - (trend < 0),
-                    format_value(float(evaluated[-1]), unit) if len(evaluated) else "",
+                    format_value(float(evaluated[0]), unit) if len(evaluated) else "",
                 )
             )
         if rearranged:

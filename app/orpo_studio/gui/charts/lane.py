@@ -11,7 +11,8 @@ from PySide6.QtGui import QColor, QFont, QFontInfo, QPen
 from orpo_studio.gui.charts.axis import VerticalAxis
 from orpo_studio.gui.charts.curve import Curve, Frame
 from orpo_studio.gui.charts.items import Line, Symbols
-from orpo_studio.gui.charts.limits import fit
+from orpo_studio.gui.charts.limits import first_per_column, fit, one_per_column
+from orpo_studio.gui.charts.marks import Marks
 from orpo_studio.gui.charts.series import Series
 from orpo_studio.gui.charts.style import (
     LIGHT,
@@ -19,17 +20,22 @@ from orpo_studio.gui.charts.style import (
     CurveStyle,
     Hue,
     LaneStyle,
-    Mark,
+    MarkKind,
     ViewOptions,
 )
 
-_MARK_HUES: dict[str, Hue] = {
+_MARK_HUES: dict[MarkKind, Hue] = {
     "checkpoint": "base",
     "evaluation": "tuned",
     "back-off": "attention",
     "warning": "attention",
     "failure": "failure",
 }
+_REGULAR = frozenset({"checkpoint", "evaluation"})
+_LEAST_BETWEEN_LINES = 24
+"""Pixels between two lines on average, below which they are not drawn."""
+_SYMBOL_ROOM = 9
+"""Pixels that one symbol takes up."""
 _MARK_SYMBOLS = {"checkpoint": "s", "evaluation": "d", "back-off": "t", "warning": "t1", "failure": "x"}
 
 
@@ -111,7 +117,7 @@ class Lane:
         for curve in self.curves:
             curve.set_theme(colors)
 
-    def refresh(self, x_range: tuple[float, float], options: ViewOptions, marks: list[Mark], *, first: bool) -> None:
+    def refresh(self, x_range: tuple[float, float], options: ViewOptions, marks: Marks, *, first: bool) -> None:
         """Draw what the view shows, and fit y to it unless the person moved y. The first lane names the marks."""
         x_from, x_to = x_range
         self._log = options.log and not self.style.signed
@@ -173,14 +179,15 @@ class Lane:
         if name in self._items:
             self._items[name].setVisible(False)
 
-    def _draw_marks(self, marks: list[Mark], options: ViewOptions, frame: Frame, *, symbols: bool) -> None:
-        visible = [mark for mark in marks if frame.x_from <= mark.at(options.axis) <= frame.x_to]
-        kinds = {mark.kind for mark in visible}
+    def _draw_marks(self, marks: Marks, options: ViewOptions, frame: Frame, *, symbols: bool) -> None:
+        visible = marks.places(options.axis, frame.x_from, frame.x_to)
         for kind, hue in _MARK_HUES.items():
-            if kind not in kinds:
+            at = visible.get(kind)
+            # What a run does hundreds of times, as is its way, would hatch the chart: then the symbols above must do.
+            if at is None or (kind in _REGULAR and len(at) * _LEAST_BETWEEN_LINES > frame.width):
                 self._hide(kind)
                 continue
-            x = np.repeat([mark.at(options.axis) for mark in visible if mark.kind == kind], 2)
+            x = np.repeat(one_per_column(at, frame.x_from, frame.x_to, frame.width), 2)
             y = np.tile([frame.y_from, frame.y_to], len(x) // 2)
             color = QColor(self._colors.hue(hue))
             color.setAlphaF(0.45)
@@ -191,18 +198,20 @@ class Lane:
             self._hide("symbols")
             return
         # An evaluation mostly has a checkpoint at the same step: two symbols on each other would be neither.
-        others = {mark.at(options.axis) for mark in visible if mark.kind != "evaluation"}
-        visible = [mark for mark in visible if mark.kind != "evaluation" or mark.at(options.axis) not in others]
+        kinds = np.repeat(np.arange(len(visible)), [len(at) for at in visible.values()])
+        places = np.concatenate(list(visible.values()))
+        chosen = first_per_column(places, frame.x_from, frame.x_to, max(1, frame.width // _SYMBOL_ROOM))
+        names = list(visible)
+        spots = [(at, names[kind]) for at, kind in zip(places[chosen].tolist(), kinds[chosen].tolist(), strict=True)]
         top = frame.edge(top=True)
-        spots = [
+        shown = [
             {
-                "pos": (mark.at(options.axis), top),
-                "symbol": _MARK_SYMBOLS[mark.kind],
-                "brush": QColor(self._colors.hue(_MARK_HUES[mark.kind])),
+                "pos": (at, top),
+                "symbol": _MARK_SYMBOLS[kind],
+                "brush": QColor(self._colors.hue(_MARK_HUES[kind])),
                 "pen": None,
                 "size": 7,
             }
-            for mark in visible
+            for at, kind in spots
         ]
-        key = (self._colors, top, options.axis, tuple(visible))
-        self._item("symbols", Symbols, 5).show_spots(spots, key)
+        self._item("symbols", Symbols, 5).show_spots(shown, (self._colors, top, *spots))

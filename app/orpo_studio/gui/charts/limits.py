@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from orpo_studio.gui.charts.timeline import Floats
+from orpo_studio.gui.charts.arrays import Floats, Indices
 
 _PADDING = 0.08
 _ENOUGH_TO_CLIP = 8
@@ -37,8 +37,13 @@ def fit(values: Floats, *, clip: bool, log: bool) -> tuple[float, float] | None:
 
 def one_per_column(x: Floats, x_from: float, x_to: float, columns: int) -> Floats:
     """Keep one x of each pixel column, for markers on the edge."""
-    if not len(x) or x_to <= x_from:
-        return x[:1]
-    column = np.floor((x - x_from) / (x_to - x_from) * columns)
-    kept: Floats = x[np.unique(column, return_index=True)[1]]
+    kept: Floats = x[first_per_column(x, x_from, x_to, columns)]
     return kept
+
+
+def first_per_column(x: Floats, x_from: float, x_to: float, columns: int) -> Indices:
+    """Return the positions of the first x in each of so many columns, column by column."""
+    if not len(x) or x_to <= x_from:
+        return np.arange(min(1, len(x)))
+    column = np.floor((x - x_from) / (x_to - x_from) * columns)
+    return np.unique(column, return_index=True)[1]

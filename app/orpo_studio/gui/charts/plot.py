@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QWidget
 
+from orpo_studio.gui.charts.arrays import Floats, Indices
 from orpo_studio.gui.charts.axis import HorizontalAxis
 from orpo_studio.gui.charts.curve import Curve
 from orpo_studio.gui.charts.lane import Lane
+from orpo_studio.gui.charts.marks import Marks
 from orpo_studio.gui.charts.series import Series
-from orpo_studio.gui.charts.style import ChartColors, CurveStyle, Kind, LaneStyle, Mark, ViewOptions
+from orpo_studio.gui.charts.style import ChartColors, CurveStyle, Kind, LaneStyle, ViewOptions
 from orpo_studio.gui.charts.timeline import Timeline, XAxis
 
 
@@ -65,9 +66,9 @@ class Plot(pg.GraphicsLayoutWidget):
         """Return a curve if it is there."""
         return self._curves.get((name, kind))
 
-    def extend(self, name: str, kind: Kind, rows: list[int], values: list[float]) -> None:
+    def extend(self, name: str, kind: Kind, rows: Indices, values: Floats) -> None:
         """Add values of one curve at rows of the timeline."""
-        self.curve(name, kind).series.extend(np.array(rows), np.array(values, dtype=np.float64))
+        self.curve(name, kind).series.extend(rows, values)
 
     def forget(self, timeline: Timeline) -> None:
         """Forget all values, and draw none of them from now on; the next ones refer to this timeline."""
@@ -172,7 +173,7 @@ class Plot(pg.GraphicsLayoutWidget):
         for lane in self.lanes.values():
             lane.follows_y = True
 
-    def refresh(self, options: ViewOptions, marks: list[Mark]) -> None:
+    def refresh(self, options: ViewOptions, marks: Marks) -> None:
         """Draw the lanes."""
         self.arrange()
         for index, lane in enumerate(self._arranged or []):

@@ -6,13 +6,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 from orpo_studio.gui.charts.curve import Curve
+from orpo_studio.gui.charts.marks import Marks
 from orpo_studio.gui.charts.plot import Plot
 from orpo_studio.gui.charts.series import Sample
-from orpo_studio.gui.charts.style import ChartColors, Mark, format_duration, format_value
+from orpo_studio.gui.charts.style import ChartColors, format_duration, format_value
 from orpo_studio.gui.charts.timeline import XAxis
 
 _REACH = 8.0
 _MARGIN = 12
+_MOST_NOTES = 4
 
 
 def coordinate(sample: Sample, axis: XAxis) -> float:
@@ -34,18 +36,21 @@ def read(plot: Plot, axis: XAxis, x: float) -> tuple[float, list[tuple[Curve, Sa
     return snapped, [pair for pair in found if abs(coordinate(pair[1], axis) - snapped) <= reach]
 
 
-def marks_near(plot: Plot, axis: XAxis, x: float, marks: list[Mark]) -> list[Mark]:
-    """Return the marks within eight pixels of x."""
-    return [mark for mark in marks if plot.pixels_of(abs(mark.at(axis) - x)) <= _REACH]
+def marks_near(plot: Plot, axis: XAxis, x: float, marks: Marks) -> list[str]:
+    """Say what happened within eight pixels of x; where that is much, what is most worth knowing."""
+    texts = [mark.text for mark in marks.near(axis, x, _REACH / max(plot.pixels_of(1.0), 1e-300))]
+    if len(texts) <= _MOST_NOTES:
+        return texts
+    return [*texts[: _MOST_NOTES - 1], f"and {len(texts) - _MOST_NOTES + 1} more; zoom in to read them"]
 
 
-def in_words(readings: list[tuple[Curve, Sample]], marks: list[Mark]) -> str:
+def in_words(readings: list[tuple[Curve, Sample]], notes: list[str]) -> str:
     """Return the same as a sentence, for screen readers."""
     if not readings:
         return ""
     sample = readings[0][1]
     values = [f"{_label(curve)} {format_value(s.value, curve.style.unit)}" for curve, s in readings]
-    return ", ".join([f"Step {sample.step:g}", *values, *(mark.text for mark in marks)])
+    return ", ".join([f"Step {sample.step:g}", *values, *notes])
 
 
 class Readout(QLabel):
@@ -67,7 +72,7 @@ class Readout(QLabel):
             " border-radius: 6px; padding: 6px 8px; }"
         )
 
-    def show_readings(self, pixel: float, readings: list[tuple[Curve, Sample]], marks: list[Mark]) -> None:
+    def show_readings(self, pixel: float, readings: list[tuple[Curve, Sample]], happened: list[str]) -> None:
         """Show values beside the crosshair at this pixel of the parent."""
         muted = self._colors.muted if self._colors else "gray"
         sample = readings[0][1]
@@ -78,7 +83,7 @@ class Readout(QLabel):
             f"<td align='right'><b>{escape(format_value(s.value, c.style.unit))}</b></td></tr>"
             for c, s in readings
         ]
-        head, *notes = (f"<div style='color:{muted}'>{escape(s)}</div>" for s in (place, *(m.text for m in marks)))
+        head, *notes = (f"<div style='color:{muted}'>{escape(s)}</div>" for s in (place, *happened))
         table = f"<table cellspacing='0' cellpadding='1'>{''.join(rows)}</table>"
         self.setText(f"{head}{table}{''.join(notes)}")
         self.adjustSize()

@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from orpo_studio.gui.charts.pyramid import FACTOR, Indices, Pyramid, finite_mean
+from orpo_studio.gui.charts.arrays import Floats, GrowingArray, Indices
+from orpo_studio.gui.charts.column import CHUNK, Column
+from orpo_studio.gui.charts.pyramid import FACTOR, Pyramid, finite_mean
+from orpo_studio.gui.charts.rows import Rows
 from orpo_studio.gui.charts.smoothing import exponential, memory
-from orpo_studio.gui.charts.timeline import X_AXES, Floats, GrowingArray, Timeline, XAxis
+from orpo_studio.gui.charts.timeline import X_AXES, Timeline, XAxis
 
 # A run that was resumed goes back in its steps; each stretch that does not go back is a leg and is drawn
 # as a line of its own. More legs than this in one series are no resumed run but a jumble: see `_jumble`.
@@ -37,14 +40,18 @@ class _Legs:
 class Series:
     """Append-only values of one metric, with their places in a `Timeline`.
 
-    Memory: 17.3 bytes a value (float64 value, int32 row, pyramid) and a share in the timeline's 24 bytes a row.
+    Every value is kept as it was logged. In memory stay the newest ones, the pyramid (0.7 bytes a value), and a share
+    in the timeline's 8 bytes a row; the rest (8 bytes a value) goes to the timeline's place on the disk, if it has
+    one, and is read from there where a view is so close that it shows single values.
     """
 
     def __init__(self, timeline: Timeline | None = None) -> None:
         self.timeline = timeline if timeline is not None else Timeline()
-        self._rows = GrowingArray(np.int32)
-        self._values = GrowingArray(np.float64)
+        self._rows = Rows()
+        self._values = Column(self.timeline.spill)
         self._bad = GrowingArray(np.int32)
+        self._bad_values = GrowingArray(np.float16)
+        """NaN, inf and -inf, which are exact in any width."""
         self._pyramid = Pyramid(self._values)
         self._legs = {axis: _Legs() for axis in X_AXES}
 
@@ -54,19 +61,20 @@ class Series:
     @property
     def last_row(self) -> int:
         """The timeline row of the newest value, -1 before the first."""
-        return int(self._rows.values[-1]) if len(self._rows) else -1
+        return self._rows.last
 
     @property
-    def rows(self) -> Indices:
-        """The timeline row of each value, ascending."""
-        rows: Indices = self._rows.values
-        return rows
+    def size(self) -> int:
+        """Bytes of the pyramid."""
+        return self._pyramid.size
 
-    @property
-    def values(self) -> Floats:
-        """Every value, in the order of arrival."""
-        values: Floats = self._values.values
-        return values
+    def newest(self, count: int = 1) -> Floats:
+        """Return the last values, ``count`` at most."""
+        return self._values.newest(count)
+
+    def frozen(self) -> tuple[Rows, Column]:
+        """Return row and value of all that is there now, for a thread to read."""
+        return self._rows.frozen(), self._values.frozen()
 
     def append(self, step: float, epoch: float, seconds: float, value: float) -> None:
         """Add one value at one place."""
@@ -78,14 +86,18 @@ class Series:
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
             self._bad.extend(bad + len(self))
+            self._bad_values.extend(values[bad])
         self._rows.extend(rows)
-        self._values.extend(values)
+        for begin in range(0, len(values), CHUNK):
+            self._values.extend(values[begin : begin + CHUNK])
+            if self._pyramid.behind >= CHUNK // 2:  # while they are still in memory
+                self._pyramid.catch_up()
+                for axis in X_AXES:
+                    self._catch_up(axis)
 
     def sample(self, position: int) -> Sample:
         """Return the value at a position of arrival, with its place."""
-        row = self._rows.values[position]
-        step, epoch, seconds = (float(self.timeline.column(axis)[row]) for axis in X_AXES)
-        return Sample(step, epoch, seconds, float(self._values.values[position]))
+        return Sample(*self.timeline.at(self._rows.at(position)), self._values.at(position))
 
     def view(self, axis: XAxis, x_from: float, x_to: float, columns: int) -> tuple[Floats, Floats]:
         """Points to draw between two x: every minimum and maximum, at most about two a pixel column and leg.
@@ -100,14 +112,16 @@ class Series:
         ys: list[Floats] = []
         gap = np.array([math.nan])
         for start, first, last, stop in self._visible_legs(axis, x_from, x_to):
-            chosen = self._pyramid.select(first, last, columns)
-            before = [first - 1] if first > start else []
-            after = [last] if last < stop else []
-            positions = np.concatenate((before, chosen, after)).astype(np.int64)
+            positions, values = self._pyramid.select(first, last, columns)
+            if first > start:
+                positions = np.append(first - 1, positions)
+                values = np.append(self._values.at(first - 1), values)
+            if last < stop:
+                positions, values = np.append(positions, last), np.append(values, self._values.at(last))
             if not len(positions):
                 continue
-            xs += [self._x(axis)[self._rows.values[positions]], gap]
-            ys += [self._values.values[positions], gap]
+            xs += [self._x(axis, positions), gap]
+            ys += [values, gap]
         if not xs:
             return np.empty(0), np.empty(0)
         y = np.concatenate(ys[:-1])
@@ -141,7 +155,7 @@ class Series:
             means = np.append(means, np.repeat(math.nan, -len(means) % group))
             averages = exponential(finite_mean(means.reshape(-1, group)), weight)
             ends = np.minimum(np.arange(first_block + 1, last_block + 1) * size, end) - 1
-            xs += [self._x(axis)[self._rows.values[ends]], gap]
+            xs += [self._x(axis, ends), gap]
             ys += [averages[first_block - context :], gap]
         if not xs:
             return np.empty(0), np.empty(0)
@@ -149,9 +163,9 @@ class Series:
 
     def non_finite(self, axis: XAxis, x_from: float, x_to: float) -> tuple[Floats, Floats]:
         """Return x and value (NaN, inf or -inf) of what cannot stand on a y axis."""
-        x = self._x(axis)[self._rows.values[self._bad.values]]
+        x = self._x(axis, self._bad.values)
         inside = (x >= x_from) & (x <= x_to)
-        return x[inside], self._values.values[self._bad.values[inside]]
+        return x[inside], self._bad_values.values[inside].astype(np.float64)
 
     def nearest(self, axis: XAxis, x: float) -> int | None:
         """Position of the value nearest to x, in the newest leg that reaches x; None while there is no value."""
@@ -171,22 +185,25 @@ class Series:
     def trend(self) -> float | None:
         """Change between the mean of the last tenth (at most 50 values) and of as many before; None if too few."""
         reach = min(_TREND_REACH, max(1, len(self) // 10))
-        recent, before = self.values[-reach:], self.values[-2 * reach : -reach]
+        newest = self.newest(2 * reach)
+        recent, before = newest[-reach:], newest[:-reach]
         recent, before = recent[np.isfinite(recent)], before[np.isfinite(before)]
         if not len(recent) or not len(before):
             return None
         return float(recent.mean() - before.mean())
 
-    def _x(self, axis: XAxis) -> Floats:
-        return self.timeline.column(axis)
+    def _x(self, axis: XAxis, positions: Indices) -> Floats:
+        x: Floats = self.timeline.column(axis)[self._rows.of(positions)]
+        return x
 
     def _at(self, axis: XAxis, position: int) -> float:
-        return float(self._x(axis)[self._rows.values[position]])
+        return float(self.timeline.column(axis)[self._rows.at(position)])
 
     def _catch_up(self, axis: XAxis) -> _Legs:
         legs = self._legs[axis]
         if legs.seen < len(self):
-            x = self._x(axis)[self._rows.values[max(0, legs.seen - 1) :]]
+            rows = self._rows.of(np.arange(max(0, legs.seen - 1), len(self)))
+            x = self.timeline.read(axis, int(rows[0]), int(rows[-1]) + 1)[rows - rows[0]]
             backwards = np.flatnonzero(np.diff(x) < 0) + 1 + max(0, legs.seen - 1)
             if not legs.starts:
                 legs.starts.append(0)
@@ -214,16 +231,15 @@ class Series:
 
     def _jumble(self, axis: XAxis, x_from: float, x_to: float, columns: int) -> tuple[Floats, Floats]:
         """View of values whose x goes back and forth: sorted by x first, at the cost of a look at each."""
-        x = self._x(axis)[self._rows.values]
-        y = self._values.values
+        x, y = self._x(axis, np.arange(len(self))), self._values.read(0, len(self))
         inside = np.flatnonzero((x >= x_from) & (x <= x_to) & np.isfinite(y))
         inside = inside[np.argsort(x[inside], kind="stable")]
-        ordered = GrowingArray(np.float64)
+        ordered = Column()
         ordered.extend(y[inside])
         pyramid = Pyramid(ordered)
         pyramid.catch_up()
-        chosen = inside[pyramid.select(0, len(inside), columns)]
-        return x[chosen], y[chosen]
+        chosen, values = pyramid.select(0, len(inside), columns)
+        return x[inside[chosen]], values
 
 
 def _block(ratio: float) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from orpo_studio.gui.charts.timeline import Floats
+from orpo_studio.gui.charts.arrays import Floats
 
 MAX_WEIGHT = 0.99
 

@@ -1,63 +1,35 @@
-"""Growing columns of numbers, and the x coordinates that the curves of one run share."""
+"""The x coordinates that the curves of one run share."""
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+
+from orpo_studio.gui.charts.arrays import Floats, GrowingArray
+from orpo_studio.gui.charts.column import Column
+from orpo_studio.gui.charts.spill import Spill
 
 XAxis = Literal["step", "epoch", "seconds"]
 X_AXES: tuple[XAxis, ...] = ("step", "epoch", "seconds")
-Floats = NDArray[np.float64]
-
-
-class GrowingArray:
-    """An append-only numpy column.
-
-    Arrays handed out by `values` stay valid and unchanged for ever: growing copies into a new block.
-    """
-
-    def __init__(self, dtype: DTypeLike) -> None:
-        self._block: NDArray[Any] = np.empty(64, dtype)
-        self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    @property
-    def values(self) -> NDArray[Any]:
-        """What was appended so far, as a view without a copy."""
-        return self._block[: self._length]
-
-    def append(self, value: float) -> None:
-        """Add one value."""
-        self._reserve(1)
-        self._block[self._length] = value
-        self._length += 1
-
-    def extend(self, values: NDArray[Any]) -> None:
-        """Add many values."""
-        self._reserve(len(values))
-        self._block[self._length : self._length + len(values)] = values
-        self._length += len(values)
-
-    def _reserve(self, extra: int) -> None:
-        needed = self._length + extra
-        if needed > len(self._block):
-            block = np.empty(max(needed, len(self._block) * 2), self._block.dtype)
-            block[: self._length] = self.values
-            self._block = block
 
 
 class Timeline:
     """The step, epoch and seconds of every logged row; the curves of a run refer to its rows.
 
-    One log event carries a dozen values at the same place, so a place is stored once (24 bytes) and not
-    once a curve.
+    One log event carries a dozen values at the same place, so a place is stored once and not once a curve. The axis
+    that is looked at is held in memory, 8 bytes a row; the others may lie on the disk.
     """
 
-    def __init__(self) -> None:
-        self._columns = {axis: GrowingArray(np.float64) for axis in X_AXES}
+    def __init__(self, spill: Spill | None = None) -> None:
+        """Begin without rows.
+
+        Args:
+            spill: where old places, and the values of these rows, may go; without it they stay in memory.
+        """
+        self.spill = spill
+        self._columns = {axis: Column(spill) for axis in X_AXES}
+        self._looked_at: XAxis = "step"
+        self._looked_at_column = GrowingArray(np.float64)
         self._last = (math.nan, math.nan, math.nan)
         self._bounds: dict[XAxis, tuple[float, float]] = {}
 
@@ -81,24 +53,42 @@ class Timeline:
         for axis, coordinate in zip(X_AXES, place, strict=True):
             column = self._columns[axis]
             if not math.isfinite(coordinate):
-                coordinate = float(column.values[-1]) if len(column) else 0.0  # noqa: PLW2901
+                coordinate = column.at(newest) if newest >= 0 else 0.0  # noqa: PLW2901
             column.append(coordinate)
             self._widen(axis, coordinate, coordinate)
         return newest + 1
 
     def extend(self, steps: Floats, epochs: Floats, seconds: Floats) -> int:
-        """Add many rows of finite coordinates; return the index of the first."""
+        """Add many rows of finite coordinates, one at least; return the index of the first."""
         first = len(self)
         for axis, coordinates in zip(X_AXES, (steps, epochs, seconds), strict=True):
             self._columns[axis].extend(coordinates)
-            if len(coordinates):
-                self._widen(axis, float(coordinates.min()), float(coordinates.max()))
-        self._last = (math.nan, math.nan, math.nan)
+            self._widen(axis, float(coordinates.min()), float(coordinates.max()))
+        self._last = (float(steps[-1]), float(epochs[-1]), float(seconds[-1]))
         return first
 
     def column(self, axis: XAxis) -> Floats:
-        """All coordinates on one axis, by row."""
-        return self._columns[axis].values
+        """All coordinates on the axis that is looked at, by row. Looking at another one reads all of it once."""
+        if axis != self._looked_at:
+            self._looked_at, self._looked_at_column = axis, GrowingArray(np.float64)
+        column = self._looked_at_column
+        if len(column) < len(self):
+            column.extend(self._columns[axis].read(len(column), len(self)))
+        values: Floats = column.values
+        return values
+
+    def read(self, axis: XAxis, first: int, last: int) -> Floats:
+        """Return the coordinates of rows [first, last)."""
+        return self._columns[axis].read(first, last)
+
+    def at(self, row: int) -> tuple[float, float, float]:
+        """Return step, epoch and seconds of a row."""
+        step, epoch, seconds = (self._columns[axis].at(row) for axis in X_AXES)
+        return step, epoch, seconds
+
+    def frozen(self) -> dict[XAxis, Column]:
+        """Return what is there now, for a thread to read."""
+        return {axis: column.frozen() for axis, column in self._columns.items()}
 
     def _widen(self, axis: XAxis, low: float, high: float) -> None:
         before = self._bounds.get(axis, (low, high))

@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QScrollArea, QVBoxLayout, QWidget
 
+from orpo_studio import paths
 from orpo_studio.events import AnyEvent
 from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.pages.train.warmup import Warmup
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
 LOAD_AFTER_MS = 20
 """pyqtgraph is imported this long after the page was made: the window has painted by then."""
-_BATCH = 150
-"""Events taken in one go: about 2,000 points, 3 ms."""
+_BATCH = 300
+"""Events taken in one go: about 4,000 points, 2 ms."""
+_MOST_WAITING = 4 * _BATCH
+"""So many events wait for the charts at most; the rest waits on the disk, where it takes no memory."""
 
 
 class Curves(QWidget):
@@ -42,6 +45,7 @@ class Curves(QWidget):
         self._feed: ChartFeed | None = None
         self._cards: deque[CardStyle] = deque()
         self._is_drawn_on = False
+        self._cannot_draw = False
         self._warmup: Warmup | None = None
         self._drain = QTimer(self, interval=0)
         self._drain.timeout.connect(self._draw_some)
@@ -59,6 +63,10 @@ class Curves(QWidget):
         is_live = follower is not None and follower.is_live
         return not (self.board.clock.catching_up if is_live else self.board.clock.active)
 
+    def is_behind(self) -> bool:
+        """Tell whether as many events wait to be drawn as may."""
+        return len(self._waiting) >= _MOST_WAITING
+
     def reset(self) -> None:
         """Forget the run that was shown."""
         self._waiting.clear()
@@ -68,6 +76,8 @@ class Curves(QWidget):
 
     def take(self, events: list[AnyEvent]) -> None:
         """Draw events, soon."""
+        if self._cannot_draw:
+            return
         self._waiting += events
         if self._feed is not None:
             self._drain.start()
@@ -76,14 +86,22 @@ class Curves(QWidget):
 
     def _load(self) -> None:
         if self._warmup is None:
-            self._warmup = Warmup(self, self._build, self._bench.tell)
+            self._warmup = Warmup(self, self._build, self._give_up)
             self._warmup.start()
+
+    def _give_up(self, error: Exception) -> None:
+        """Go on without charts: everything else of a run can be followed all the same."""
+        self._cannot_draw = True
+        self._waiting.clear()
+        self._placeholder.setText("The charts cannot be shown.")
+        self._bench.tell(error)
 
     def _build(self) -> None:
         from orpo_studio.gui.charts import DARK, LIGHT, ChartBoard, ViewOptions
         from orpo_studio.gui.charts.cards import CARDS
 
-        board = ChartBoard(self, cards=(), colors=DARK if theme().colors.scheme == "dark" else LIGHT)
+        colors = DARK if theme().colors.scheme == "dark" else LIGHT
+        board = ChartBoard(self, cards=(), colors=colors, spill_folder=paths.cache_folder())
         board.card_added.connect(self._settle_in)
         preferences = self._bench.preferences
         board.set_options(ViewOptions(smoothing=preferences.smoothing))

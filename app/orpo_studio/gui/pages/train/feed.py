@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import NamedTuple
+
+import numpy as np
 
 from orpo_studio.events import (
     AnyEvent,
@@ -60,7 +63,13 @@ class ChartFeed:
         self._forget()
 
     def take(self, events: Iterable[AnyEvent]) -> None:
-        """Draw events, in one batch."""
+        """Draw events."""
+        for is_step, batch in groupby(events, lambda event: isinstance(event, TrainMetrics)):
+            steps = list(batch)
+            if not is_step or not self._take_steps(steps):
+                self._take_one_by_one(steps)
+
+    def _take_one_by_one(self, events: list[AnyEvent]) -> None:
         points: list[Point] = []
         marks: list[Mark] = []
         for event in events:
@@ -70,6 +79,19 @@ class ChartFeed:
         self._board.extend(points)
         for mark in marks:
             self._board.add_mark(mark)
+
+    def _take_steps(self, steps: list[TrainMetrics]) -> bool:
+        """Draw logged steps at once where they are all alike, as they are but for the first and a resume's."""
+        names = list(steps[0].values)
+        if self._early or not self._trains or any(list(event.values) != names for event in steps):
+            return False
+        places = np.array([(event.step, event.epoch, event.seconds) for event in steps], dtype=np.float64)
+        if not np.isfinite(places).all():
+            return False
+        self._board.extend_steps(names, *places.T, np.array([list(event.values.values()) for event in steps]))
+        for event in steps[-2:]:
+            self._pass(_Place(event.step, event.epoch, event.seconds, event.time))
+        return True
 
     def _forget(self) -> None:
         self._here = _START
@@ -106,6 +128,10 @@ class ChartFeed:
     def _move(self, there: _Place) -> Iterator[Point]:
         if self._trains:
             yield from self._spread_early(there)
+        self._pass(there)
+
+    def _pass(self, there: _Place) -> None:
+        if self._trains:
             forward = there.step >= self._here.step
             self._stride = _Place(*(b - a for a, b in zip(self._here, there, strict=True))) if forward else _START
         self._here, self._trains = there, True

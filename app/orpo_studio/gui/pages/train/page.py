@@ -114,6 +114,7 @@ class TrainPage(Page):
             self.start.refresh()
             return
         follower.events.connect(self._take)
+        follower.hold_back_while(self.curves.is_behind)
         follower.state_changed.connect(self._refresh)
         self._refresh()
 

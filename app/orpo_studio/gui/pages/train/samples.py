@@ -22,6 +22,8 @@ from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
 from orpo_studio.gui.widgets.table import row_table
 
+MOST_SAMPLES = 500
+"""Answers that are shown at most; all are in the run's events."""
 _TITLES = ("Step", "Prompt", "Base", "Tuned so far")
 Index = QModelIndex | QPersistentModelIndex
 
@@ -55,7 +57,9 @@ class SamplesModel(QAbstractTableModel):
         if answer.source == "base":
             self._base[answer.prompt] = answer.answer
         for row, sample in enumerate(self.samples):
-            if sample.prompt != answer.prompt or sample.step != answer.step:
+            if sample.step != answer.step:
+                break  # those of one step stand together, above all earlier ones
+            if sample.prompt != answer.prompt:
                 continue
             if answer.source == "base":
                 self._put(row, replace(sample, base=answer.answer))
@@ -69,6 +73,10 @@ class SamplesModel(QAbstractTableModel):
         self.beginInsertRows(QModelIndex(), 0, 0)
         self.samples.insert(0, made)
         self.endInsertRows()
+        if len(self.samples) > MOST_SAMPLES:
+            self.beginRemoveRows(QModelIndex(), MOST_SAMPLES, MOST_SAMPLES)
+            del self.samples[MOST_SAMPLES:]
+            self.endRemoveRows()
 
     def _put(self, row: int, sample: Sample) -> None:
         self.samples[row] = sample
