@@ -78,14 +78,26 @@ def test_that_a_finished_run_shows_verdict_figures_and_answers(
 ) -> None:
     page = EvaluatePage(bench)
     qtbot.addWidget(page)
+    page.show()
     bench.show_run(finished)
     qtbot.waitUntil(lambda: page.verdict.text().startswith("Better"), timeout=5000)
 
     assert page.cells[ACCURACY, 1].text() == "50.0 %"
     assert page.cells[ACCURACY, 3].text() == "+45.0 points"
-    texts = [shown.text() for shown in page.comparison.findChildren(QLabel)]
-    assert "<b>Why</b>?" in texts
-    assert "Because, dear reader." in texts
+    wanted = {"<b>Why</b>?", "Because, dear reader."}
+    qtbot.waitUntil(lambda: wanted <= {label.text() for label in page.comparison.findChildren(QLabel)}, timeout=5000)
+
+
+def test_that_answers_that_came_out_of_sight_are_there_when_the_page_is_shown(
+    qtbot: QtBot, bench: Workbench, finished: RunFolder
+) -> None:
+    page = EvaluatePage(bench)
+    qtbot.addWidget(page)
+    bench.show_run(finished)
+    qtbot.waitUntil(lambda: page.verdict.text().startswith("Better"), timeout=5000)
+    with qtbot.waitExposed(page):
+        page.show()
+    assert "Because, dear reader." in {label.text() for label in page.comparison.findChildren(QLabel)}
 
 
 def test_that_both_models_are_asked_what_was_typed(

@@ -174,7 +174,7 @@ def test_that_a_sample_is_asked_for_and_shown(qtbot: QtBot, page: TrainPage, mak
     assert page.progress.sample.isEnabled()
     newest = page.samples.model.samples[0]
     assert (newest.step, newest.prompt, newest.base) == (20, PROMPTS[1], "No idea.")
-    assert page.samples.tuned.toPlainText() == newest.tuned
+    qtbot.waitUntil(lambda: page.samples.tuned.toPlainText() == newest.tuned, timeout=5000)
 
 
 def test_that_one_can_ask_again_when_a_sample_could_not_be_made(

@@ -1,6 +1,7 @@
 """Answers side by side: the prompt over the base model's answer and the tuned model's."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from orpo_studio.gui.answers.pairing import AnswerPair
@@ -9,6 +10,8 @@ from orpo_studio.gui.widgets.basic import card, label
 
 MOST = 50
 LONGEST = 4000
+_PAUSE_MS = 50
+"""The whole column is made anew for each change: once for all answers of an evaluation."""
 LONGEST_PROMPT = 600
 """More of a prompt would push the answers out of sight."""
 
@@ -23,6 +26,9 @@ class Comparison(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Answers side by side")
         self._shown: list[AnswerPair] = []
+        self._wanted: list[AnswerPair] = []
+        self._soon = QTimer(self, singleShot=True, interval=_PAUSE_MS)
+        self._soon.timeout.connect(self._show_wanted)
         self.clear()
 
     def clear(self) -> None:
@@ -30,7 +36,18 @@ class Comparison(QScrollArea):
         self.show_answers([])
 
     def show_answers(self, answers: list[AnswerPair]) -> None:
-        """Show pairs of answers, in the order given."""
+        """Show pairs of answers, in the order given: soon, since more may follow, and only where they can be seen."""
+        self._wanted = answers
+        if self.isVisible():
+            self._soon.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show what came out of sight."""
+        super().showEvent(event)
+        self._show_wanted()
+
+    def _show_wanted(self) -> None:
+        answers = self._wanted
         if answers == self._shown and self.widget() is not None:
             return
         self._shown = answers

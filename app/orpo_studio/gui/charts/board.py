@@ -130,7 +130,7 @@ class ChartBoard(QWidget):
 
         Args:
             names: of the metrics.
-            steps: where each line was logged; finite, and so are the others.
+            steps: where each line was logged.
             epochs: the same in epochs.
             seconds: the same in seconds.
             values: a row for each step, a column for each metric.

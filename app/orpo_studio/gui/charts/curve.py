@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPen
 
 from orpo_studio.gui.charts.arrays import Floats
-from orpo_studio.gui.charts.items import Line, Symbols
+from orpo_studio.gui.charts.items import Line, Symbols, fill, outline
 from orpo_studio.gui.charts.limits import one_per_column
 from orpo_studio.gui.charts.series import Series
 from orpo_studio.gui.charts.style import LIGHT, ChartColors, CurveStyle, ViewOptions
@@ -165,13 +165,11 @@ class Curve:
             self.hide("symbols")
             return
         evaluation = self.style.kind == "evaluation"
-        outline = QPen(QColor(self._colors.panel), 1.5)
-        outline.setCosmetic(True)
         look = {
             "symbol": "d" if evaluation else "o",
             "size": 11 if evaluation else 7,
-            "brush": QColor(self.color),
-            "pen": outline,
+            "brush": fill(self.color),
+            "pen": outline(self._colors.panel),
         }
         spots = [{"pos": place, **look} for place in zip(x.tolist(), y.tolist(), strict=True)]
         self._item("symbols").show_spots(spots, (self._colors, x.tobytes(), y.tobytes()))
@@ -195,7 +193,7 @@ class Curve:
             places += [(at, y, symbol, color) for at in one_per_column(x, frame.x_from, frame.x_to, columns).tolist()]
         if places:
             spots = [
-                {"pos": (at, y), "symbol": symbol, "brush": QColor(color), "pen": None, "size": 8}
+                {"pos": (at, y), "symbol": symbol, "brush": fill(color), "pen": outline(), "size": 8}
                 for at, y, symbol, color in places
             ]
             self._item("edge").show_spots(spots, tuple(places))

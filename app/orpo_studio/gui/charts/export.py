@@ -65,8 +65,10 @@ class Table:
 
         own_rows = {name: rows.all() for name, (rows, _) in self._curves.items()}
         rows = np.unique(np.concatenate(list(own_rows.values()))) if own_rows else np.empty(0, np.int64)
-        places = {name: _whole(column.read(0, len(column))[rows]) for name, column in self._places.items()}
-        kinds = {name: pa.from_numpy_dtype(place.dtype) for name, place in places.items()}
+        places: dict[str, NDArray[np.int64] | Floats] = {
+            name: _whole(column.read(0, len(column))[rows]) for name, column in self._places.items()
+        }
+        kinds: dict[str, pa.DataType] = {name: pa.from_numpy_dtype(place.dtype) for name, place in places.items()}
         part = path.with_name(path.name + ".part")
         try:
             with csv.CSVWriter(part, pa.schema(kinds | dict.fromkeys(own_rows, pa.float64()))) as writer:

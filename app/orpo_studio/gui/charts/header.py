@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -236,7 +237,7 @@ class Header(QWidget):
         for name, tile in self.tiles.items():
             series = plot.curve(name, "training").series
             held_out = plot.find(name, "evaluation")
-            evaluated = held_out.series.newest() if held_out is not None else ()
+            evaluated = held_out.series.newest() if held_out is not None else np.empty(0)
             if tile.style_.optional and tile.isHidden() == bool(len(series) or len(evaluated)):
                 tile.setVisible(tile.isHidden())
                 rearranged = True

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFont, QFontInfo, QPen
 
 from orpo_studio.gui.charts.axis import VerticalAxis
 from orpo_studio.gui.charts.curve import Curve, Frame
-from orpo_studio.gui.charts.items import Line, Symbols
+from orpo_studio.gui.charts.items import Line, Symbols, fill, outline
 from orpo_studio.gui.charts.limits import first_per_column, fit, one_per_column
 from orpo_studio.gui.charts.marks import Marks
 from orpo_studio.gui.charts.series import Series
@@ -153,10 +153,9 @@ class Lane:
         pen.setCosmetic(True)
         self._item("crosshair", Line, 30).setData([x, x], [y_from, y_to], pen=pen)
         points = [(at, np.log10(y) if self._log else y, color) for at, y, color in readings if y > 0 or not self._log]
-        outline = pg.mkPen(self._colors.panel, width=1.5)
-        self._item("readings", Symbols, 31).setData(
-            [{"pos": (at, y), "brush": QColor(c), "size": 9, "pen": outline} for at, y, c in points]
-        )
+        around = outline(self._colors.panel)
+        spots = [{"pos": (at, y), "brush": fill(c), "size": 9, "pen": around} for at, y, c in points]
+        self._item("readings", Symbols, 31).show_spots(spots, (self._colors, *points))
 
     def clear(self) -> None:
         """Draw no curve and no mark, at once."""
@@ -208,8 +207,8 @@ class Lane:
             {
                 "pos": (at, top),
                 "symbol": _MARK_SYMBOLS[kind],
-                "brush": QColor(self._colors.hue(_MARK_HUES[kind])),
-                "pen": None,
+                "brush": fill(self._colors.hue(_MARK_HUES[kind])),
+                "pen": outline(),
                 "size": 7,
             }
             for at, kind in spots

@@ -1,11 +1,14 @@
 """A min-max pyramid: the extremes and means of ever longer blocks of an append-only column."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orpo_studio.gui.charts.arrays import Floats, GrowingArray, Indices
 from orpo_studio.gui.charts.column import Column
+
+Number = TypeVar("Number", np.int64, np.float64)
 
 FACTOR = 4
 _FIRST = 3
@@ -157,14 +160,17 @@ def _reduce(blocks: Extremes, size: int) -> Extremes:
     """Join `size` blocks at a time; the last group is filled up by repetition."""
     if size == 1:
         return blocks
-    missing = -len(blocks.low) % size
-    if missing:
-        blocks = Extremes(*(np.append(column, np.repeat(column[-1:], missing)) for column in blocks))
-    low_at, high_at, low, high = (column.reshape(-1, size) for column in blocks)
+    low_at, high_at = _in_groups(blocks.low_at, size), _in_groups(blocks.high_at, size)
+    low, high = _in_groups(blocks.low, size), _in_groups(blocks.high, size)
     smallest = np.where(np.isfinite(low), low, np.inf).argmin(axis=1)
     largest = np.where(np.isfinite(high), high, -np.inf).argmax(axis=1)
     rows = np.arange(len(low))
     return Extremes(low_at[rows, smallest], high_at[rows, largest], low[rows, smallest], high[rows, largest])
+
+
+def _in_groups(values: NDArray[Number], size: int) -> NDArray[Number]:
+    missing = -len(values) % size
+    return np.concatenate((values, np.repeat(values[-1:], missing))).reshape(-1, size)
 
 
 def finite_mean(blocks: Floats) -> Floats:

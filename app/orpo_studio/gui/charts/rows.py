@@ -18,25 +18,30 @@ class Rows:
         self._firsts = GrowingArray(np.int32)
         """The row there."""
         self._length = 0
+        self.last = -1
+        """The newest row, -1 before the first."""
 
     def __len__(self) -> int:
         return self._length
-
-    @property
-    def last(self) -> int:
-        """The newest row, -1 before the first."""
-        return self.at(self._length - 1) if self._length else -1
 
     def extend(self, rows: Indices) -> None:
         """Add rows, all later than those already here."""
         if not len(rows):
             return
-        begins = np.flatnonzero(np.diff(rows) != 1) + 1
-        if not self._length or int(rows[0]) != self.last + 1:
-            begins = np.append(0, begins)
-        self._starts.extend(begins + self._length)
-        self._firsts.extend(rows[begins])
+        first, last = int(rows[0]), int(rows[-1])
+        goes_on = self._length > 0 and first == self.last + 1
+        if last - first == len(rows) - 1:  # consecutive, as they nearly always are
+            if not goes_on:
+                self._starts.append(self._length)
+                self._firsts.append(first)
+        else:
+            begins = np.flatnonzero(np.diff(rows) != 1) + 1
+            if not goes_on:
+                begins = np.append(0, begins)
+            self._starts.extend(begins + self._length)
+            self._firsts.extend(rows[begins])
         self._length += len(rows)
+        self.last = last
 
     def at(self, position: int) -> int:
         """Return the row of one value."""
@@ -60,5 +65,5 @@ class Rows:
         copy = Rows()
         copy._starts.extend(self._starts.values)
         copy._firsts.extend(self._firsts.values)
-        copy._length = self._length
+        copy._length, copy.last = self._length, self.last
         return copy

@@ -83,8 +83,9 @@ class Series:
 
     def extend(self, rows: Indices, values: Floats) -> None:
         """Add values at rows of the timeline; rows ascend and are later than those already here."""
-        bad = np.flatnonzero(~np.isfinite(values))
-        if len(bad):
+        finite = np.isfinite(values)
+        if not finite.all():
+            bad = np.flatnonzero(~finite)
             self._bad.extend(bad + len(self))
             self._bad_values.extend(values[bad])
         self._rows.extend(rows)

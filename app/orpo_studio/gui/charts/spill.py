@@ -90,7 +90,7 @@ class Spill:
             self._descriptor = _nameless_file(self._folder)
             # Letting go of a large file takes the system a while.
             weakref.finalize(self, _close_in_thread, self._descriptor).atexit = False
-        place, rest = self._end, memoryview(np.ascontiguousarray(values)).cast("B")
+        place, rest = self._end, memoryview(np.ascontiguousarray(values).tobytes())
         self._end += len(rest)
         at = place
         while rest:

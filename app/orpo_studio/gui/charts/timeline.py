@@ -53,15 +53,20 @@ class Timeline:
         for axis, coordinate in zip(X_AXES, place, strict=True):
             column = self._columns[axis]
             if not math.isfinite(coordinate):
-                coordinate = column.at(newest) if newest >= 0 else 0.0  # noqa: PLW2901
+                coordinate = float(self._repeated(axis, np.array([coordinate]))[0])  # noqa: PLW2901
             column.append(coordinate)
             self._widen(axis, coordinate, coordinate)
         return newest + 1
 
     def extend(self, steps: Floats, epochs: Floats, seconds: Floats) -> int:
-        """Add many rows of finite coordinates, one at least; return the index of the first."""
+        """Add many rows, one at least; return the index of the first.
+
+        A coordinate that is not finite repeats the one before it, as in `row`.
+        """
         first = len(self)
         for axis, coordinates in zip(X_AXES, (steps, epochs, seconds), strict=True):
+            if not np.isfinite(coordinates).all():
+                coordinates = self._repeated(axis, coordinates)  # noqa: PLW2901
             self._columns[axis].extend(coordinates)
             self._widen(axis, float(coordinates.min()), float(coordinates.max()))
         self._last = (float(steps[-1]), float(epochs[-1]), float(seconds[-1]))
@@ -89,6 +94,14 @@ class Timeline:
     def frozen(self) -> dict[XAxis, Column]:
         """Return what is there now, for a thread to read."""
         return {axis: column.frozen() for axis, column in self._columns.items()}
+
+    def _repeated(self, axis: XAxis, coordinates: Floats) -> Floats:
+        column = self._columns[axis]
+        before = column.at(len(column) - 1) if len(column) else 0.0
+        known = np.append(before, coordinates)
+        finite = np.isfinite(known)
+        repeated: Floats = known[np.maximum.accumulate(np.where(finite, np.arange(len(known)), 0))][1:]
+        return repeated
 
     def _widen(self, axis: XAxis, low: float, high: float) -> None:
         before = self._bounds.get(axis, (low, high))

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +42,32 @@ class _Place(NamedTuple):
 _START = _Place(0.0, 0.0, 0.0, math.nan)
 
 
+class _Steps:
+    """Logged steps that are all alike, to be drawn at once: column by column instead of value by value."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._places: list[tuple[float, float, float]] = []
+        self._values: list[list[float]] = []
+
+    def take(self, event: TrainMetrics) -> bool:
+        """Add a step; False where it has other metrics than those before it, and nothing was added."""
+        names = list(event.values)
+        if names != self._names:
+            if self._places:
+                return False
+            self._names = names
+        self._places.append((event.step, event.epoch, event.seconds))
+        self._values.append(list(event.values.values()))
+        return True
+
+    def draw(self, board: ChartBoard) -> None:
+        """Draw what was added."""
+        if self._places and self._names:
+            steps, epochs, seconds = np.array(self._places, dtype=np.float64).T
+            board.extend_steps(self._names, steps, epochs, seconds, np.array(self._values, dtype=np.float64))
+
+
 class ChartFeed:
     """Translates events in order.
 
@@ -63,35 +88,29 @@ class ChartFeed:
         self._forget()
 
     def take(self, events: Iterable[AnyEvent]) -> None:
-        """Draw events."""
-        for is_step, batch in groupby(events, lambda event: isinstance(event, TrainMetrics)):
-            steps = list(batch)
-            if not is_step or not self._take_steps(steps):
-                self._take_one_by_one(steps)
-
-    def _take_one_by_one(self, events: list[AnyEvent]) -> None:
+        """Draw events, in one batch."""
+        steps = _Steps()
         points: list[Point] = []
         marks: list[Mark] = []
         for event in events:
+            if isinstance(event, TrainMetrics) and self._trains and not self._early:
+                if not steps.take(event):
+                    self._draw(steps, points)
+                    steps, points = _Steps(), []
+                    steps.take(event)
+                self._pass(_Place(event.step, event.epoch, event.seconds, event.time))
+                continue
             points += self._points(event)
             if (mark := self._mark(event)) is not None:
                 marks.append(mark)
-        self._board.extend(points)
+        self._draw(steps, points)
         for mark in marks:
             self._board.add_mark(mark)
 
-    def _take_steps(self, steps: list[TrainMetrics]) -> bool:
-        """Draw logged steps at once where they are all alike, as they are but for the first and a resume's."""
-        names = list(steps[0].values)
-        if self._early or not self._trains or any(list(event.values) != names for event in steps):
-            return False
-        places = np.array([(event.step, event.epoch, event.seconds) for event in steps], dtype=np.float64)
-        if not np.isfinite(places).all():
-            return False
-        self._board.extend_steps(names, *places.T, np.array([list(event.values.values()) for event in steps]))
-        for event in steps[-2:]:
-            self._pass(_Place(event.step, event.epoch, event.seconds, event.time))
-        return True
+    def _draw(self, steps: "_Steps", points: list[Point]) -> None:
+        steps.draw(self._board)
+        if points:
+            self._board.extend(points)
 
     def _forget(self) -> None:
         self._here = _START

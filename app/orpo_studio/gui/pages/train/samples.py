@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -24,6 +24,8 @@ from orpo_studio.gui.widgets.table import row_table
 
 MOST_SAMPLES = 500
 """Answers that are shown at most; all are in the run's events."""
+_PAUSE_MS = 50
+"""The newest answer is laid out once for all that come together: hundreds when a run is read again."""
 _TITLES = ("Step", "Prompt", "Base", "Tuned so far")
 Index = QModelIndex | QPersistentModelIndex
 
@@ -131,6 +133,8 @@ class SamplesCard(QFrame):
         self.ask_button = button("Ask", self._give_prompt, name="Ask the model this prompt")
         self.full = QWidget()
         self.prompt, self.base, self.tuned = _reader("Prompt"), _reader("Answer of the base"), _reader("Tuned answer")
+        self._soon = QTimer(self, singleShot=True, interval=_PAUSE_MS)
+        self._soon.timeout.connect(self._mark_newest)
         self._arrange()
         self.table.selectionModel().currentChanged.connect(self._show_full)
         self.model.rowsInserted.connect(self._on_new)
@@ -140,6 +144,7 @@ class SamplesCard(QFrame):
     def reset(self) -> None:
         """Forget the run that was shown."""
         self.model.reset()
+        self._soon.stop()
         self._follows = True
         self.ask.clear()
         self._refresh()
@@ -195,6 +200,10 @@ class SamplesCard(QFrame):
     def _on_new(self) -> None:
         self._refresh()
         if self._follows:
+            self._soon.start()
+
+    def _mark_newest(self) -> None:
+        if self._follows and self.model.samples:
             self.table.setCurrentIndex(self.model.index(0, 0))
 
     def _show_full(self) -> None:
