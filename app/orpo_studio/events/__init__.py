@@ -1,5 +1,6 @@
 """What a run says about itself: an append-only stream of typed events, and the state they add up to."""
 
+from orpo_studio.events.holding import HoldingEventLog
 from orpo_studio.events.log import EventLog, EventLogError
 from orpo_studio.events.state import RunState, TrainingFigures
 from orpo_studio.events.tail import EventTail, read_events
@@ -44,6 +45,7 @@ __all__ = [
     "EventLogError",
     "EventTail",
     "ExportFinished",
+    "HoldingEventLog",
     "JobEnded",
     "JobStarted",
     "Machine",

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from orpo_studio.events import file_lock
+from orpo_studio.events.reserve import free_reserve
 from orpo_studio.events.types import Event
 
 EventT = TypeVar("EventT", bound=Event)
@@ -50,7 +51,7 @@ class EventLog:
         file_lock.acquire(self._descriptor, block=True)
         try:
             end = self._repaired_end()
-            numbered = event.model_copy(update={"seq": self._seq + 1, "time": time.time()})
+            numbered = event.model_copy(update={"seq": self._seq + 1, "time": event.time or time.time()})
             line = numbered.model_dump_json().encode() + b"\n"
             self._write(line, end)
             self._known_end = end + len(line)
@@ -58,6 +59,19 @@ class EventLog:
             return numbered
         finally:
             file_lock.release(self._descriptor)
+
+    def append_last(self, event: EventT) -> EventT:
+        """Write an event that ends something, with the room set aside for it where there is no other.
+
+        Raises:
+            EventLogError: it could not be written even so.
+        """
+        try:
+            return self.append(event)
+        except EventLogError:
+            if not free_reserve(self._path):
+                raise
+            return self.append(event)
 
     def close(self) -> None:
         """Close the file."""

@@ -154,9 +154,9 @@ class _Supervisor:
                 "forced": forced,
             }
             if self._job is Job.TRAIN:
-                self._log.append(RunEnded.model_validate({**end, "step": state.latest.step}))
+                self._log.append_last(RunEnded.model_validate({**end, "step": state.latest.step}))
             else:
-                self._log.append(JobEnded.model_validate({**end, "job": self._job.value}))
+                self._log.append_last(JobEnded.model_validate({**end, "job": self._job.value}))
             self._read_events()
             return 1
         outcome = state.ended.outcome if self._job is Job.TRAIN and state.ended else None

@@ -33,9 +33,15 @@ def ask(folder: RunFolder, name: RequestName, **details: Any) -> None:
     """
     folder.control.mkdir(exist_ok=True)
     path = folder.control / f"{name}.{os.urandom(8).hex()}"
+    if not details:
+        path.touch()  # takes no room: a full disk must not keep a stop from being heard
+        return
     beside = path.with_name(f".{path.name}")
-    beside.write_text(json.dumps(details), encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(json.dumps(details), encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def pending(folder: RunFolder, name: RequestName) -> bool:

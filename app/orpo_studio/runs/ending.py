@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from orpo_studio.events import JobEnded, Problem, RunEnded
 from orpo_studio.runs.folder import RunFolder
+from orpo_studio.runs.room import FULL_BYTES, free_bytes
 
 _IMPORT_FAILED = re.compile(r"^(?:ModuleNotFoundError|ImportError|OSError: .*\.so\b).*", re.MULTILINE)
 _DISK_FULL = re.compile(r"^.*(?:No space left on device|Disk quota exceeded|os error 28\)).*$", re.MULTILINE)
+_FULL_WORDS = "No space left on device"
 _TAIL_BYTES = 4000
 _SIGKILL = 9
 _UNANSWERED = "It did not answer the request to stop in time, or it was told to end at once."
@@ -53,8 +55,8 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
     log = f"The whole log is {folder.console_log}."
     if end.outcome == "lost":
         tail = _end_of_log(folder)
-        if _DISK_FULL.search(tail):  # what kept the processes from a word of their own
-            return _from_log(f"The {what} was lost.", tail, log)
+        if _DISK_FULL.search(tail) or _is_full(folder):  # what kept the processes from a word of their own
+            return _from_log(f"The {what} was lost.", tail if _DISK_FULL.search(tail) else _FULL_WORDS, log)
         return Ending(
             "lost",
             f"The {what} was lost: its processes ended without a word.",
@@ -90,7 +92,14 @@ def _forced(end: RunEnded | JobEnded) -> Ending:
 
 def explain_silence(folder: RunFolder) -> Ending:
     """Explain a supervisor that died before it said anything, from what it printed."""
-    return _from_log("The run could not be started.", _end_of_log(folder), f"The whole log is {folder.console_log}.")
+    tail = _FULL_WORDS if _is_full(folder) else _end_of_log(folder)
+    return _from_log("The run could not be started.", tail, f"The whole log is {folder.console_log}.")
+
+
+def _is_full(folder: RunFolder) -> bool:
+    """Tell whether the disk is full, which keeps the log from saying so."""
+    free = free_bytes(folder.path)
+    return free is not None and free < FULL_BYTES
 
 
 def _end_of_log(folder: RunFolder) -> str:

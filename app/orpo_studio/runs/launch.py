@@ -1,5 +1,6 @@
 """Starting a run's supervisor in a session of its own, so that it outlives whoever started it."""
 
+import errno
 import json
 import os
 import subprocess
@@ -84,7 +85,9 @@ def launch(folder: RunFolder, job: Job = Job.TRAIN, **request: Any) -> subproces
             "cannot-start",
             "The run could not be started.",
             f"{error.filename or command[0]}: {error.strerror or error}.",
-            "Make room on the disk and allow writing there, then start it again.",
+            "Make room on its disk, then start it again."
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}
+            else "Allow writing there, then start it again.",
         ) from None
 
 
@@ -131,7 +134,7 @@ def mark_lost(folder: RunFolder) -> bool:
         ends = _open_ends(folder)
         with EventLog(folder.events_file) as log:
             for end in ends:
-                log.append(end)
+                log.append_last(end)
     finally:
         lock.release()
     return bool(ends)

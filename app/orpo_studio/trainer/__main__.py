@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from orpo_studio.runs import Job, RunFolder, take
+from orpo_studio.runs.console import forgive_full_console
 from orpo_studio.trainer.context import Lifeline
 from orpo_studio.trainer.environment import prepare_environment
 from orpo_studio.trainer.heartbeat import Heartbeat, print_stack_on_request
@@ -21,6 +22,7 @@ def _on_terminate(folder: RunFolder, lifeline: Lifeline) -> None:
 
 
 if __name__ == "__main__":
+    forgive_full_console()
     prepare_environment()
     run, line = RunFolder(Path(sys.argv[1]).resolve()), Lifeline()
     line.watch(sys.stdin.fileno())

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable
 from typing import Literal
 
-from orpo_studio.events import EventLog, EventLogError, JobEnded, RunEnded, RunState, read_events
+from orpo_studio.events import EventLogError, HoldingEventLog, JobEnded, RunEnded, RunState, read_events
 from orpo_studio.runs import Job, RunFolder, take
 from orpo_studio.trainer.context import JobContext, Lifeline, Outcome
 from orpo_studio.trainer.problems import LeaveNow, StopNow, explain
@@ -20,14 +20,14 @@ def run_job(folder: RunFolder, job: Job, lifeline: Lifeline, beat: Callable[[], 
         beat: called whenever the work makes progress.
     """
     try:
-        with EventLog(folder.events_file) as log:
+        with HoldingEventLog(folder.events_file) as log:
             return _run(folder, job, log, lifeline, beat)
     except EventLogError:
-        traceback.print_exc()  # the disk is full, say: the supervisor records the end when it can
+        traceback.print_exc()  # the stream cannot even be opened: the supervisor records the end when it can
         return 2
 
 
-def _run(folder: RunFolder, job: Job, log: EventLog, lifeline: Lifeline, beat: Callable[[], None]) -> int:
+def _run(folder: RunFolder, job: Job, log: HoldingEventLog, lifeline: Lifeline, beat: Callable[[], None]) -> int:
     state = read_state(folder)
     try:
         context = JobContext(folder, folder.read_spec(), log, state, lifeline, beat)
@@ -39,8 +39,6 @@ def _run(folder: RunFolder, job: Job, log: EventLog, lifeline: Lifeline, beat: C
     except LeaveNow:
         _say_forced_end(folder, job, log)
         return 1
-    except EventLogError:
-        raise
     except Exception as error:  # noqa: BLE001 - the boundary of the process: everything becomes words
         traceback.print_exc()
         log.append(explain(error))
@@ -86,17 +84,19 @@ def _dispatch(context: JobContext, job: Job) -> Outcome:
 def _say_end(
     folder: RunFolder,
     job: Job,
-    log: EventLog,
+    log: HoldingEventLog,
     outcome: Literal["completed", "stopped", "failed"],
     exit_code: int = 0,
 ) -> None:
+    log.settle()  # what was reached is read from the stream
     if job is Job.TRAIN:
         log.append(RunEnded(outcome=outcome, step=read_state(folder).latest.step, exit_code=exit_code))
     else:
         log.append(JobEnded(job=job.value, outcome=outcome, exit_code=exit_code))
 
 
-def _say_forced_end(folder: RunFolder, job: Job, log: EventLog) -> None:
+def _say_forced_end(folder: RunFolder, job: Job, log: HoldingEventLog) -> None:
+    log.settle()
     if job is Job.TRAIN:
         log.append(RunEnded(outcome="failed", step=read_state(folder).latest.step, exit_code=1, forced=True))
     else:

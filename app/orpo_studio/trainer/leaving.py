@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orpo_studio.events import EventLog, JobEnded
+from orpo_studio.events import HoldingEventLog, JobEnded
 from orpo_studio.runs import Job
 from orpo_studio.trainer.context import JobContext
 
@@ -34,7 +34,7 @@ def leaving_at_once(context: JobContext, job: Job) -> Iterator[None]:
 
 def _leave(context: JobContext, job: Job) -> None:
     # A stream of its own: the job's belongs to the thread that works.
-    with EventLog(context.folder.events_file) as log:
+    with HoldingEventLog(context.folder.events_file) as log:
         log.append(JobEnded(job=job.value, outcome="stopped", exit_code=0))
     context.forget_stop()
     os._exit(0)
