@@ -123,7 +123,7 @@ def test_that_too_little_room_is_told_before_anything_is_written(
     import shutil
     from types import SimpleNamespace
 
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=1000, total=2000))
 
     events = run(trained, Job.EXPORT, kind="merged", target=str(tmp_path / "shipped"))
 

@@ -173,17 +173,21 @@ def test_that_data_with_one_prompt_alone_is_refused(tmp_path: Path, tiny_model: 
     assert error(events).code == "nothing-held-out"
 
 
-def test_that_a_full_disk_keeps_the_earlier_checkpoint_and_the_run_goes_on_later(
-    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("choice", ["go_on", "stop"])
+def test_that_a_checkpoint_that_cannot_be_saved_leaves_the_earlier_one(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch, choice: str
 ) -> None:
-    folder = make_run(tmp_path, tiny_model, pairs_file, train={"checkpoint_steps": 2})
+    train = {"checkpoint_steps": 2, "checkpoint_failure": choice}
+    folder = make_run(tmp_path, tiny_model, pairs_file, train=train)
     with monkeypatch.context() as patch, disk_full_from(patch, step=4):
         events = run(folder)
 
-    assert outcome(events) == "failed"
-    assert error(events).code == "disk-full"
     assert [c.step for c in checkpoints.complete_checkpoints(folder.checkpoints)] == [2]
     assert {path.name for path in folder.checkpoints.iterdir()} == {"checkpoint-2"}
+    if choice == "go_on":
+        assert outcome(events) == "completed"
+        return
+    assert (outcome(events), error(events).code) == ("failed", "checkpoint-not-saved")
     assert outcome(run(folder)) == "completed"
 
 

@@ -375,6 +375,17 @@ class TrainSection(Section):
         le=1000,
         help="Older ones are deleted. At least 2, so that one is whole.",
     )
+    checkpoint_failure: Literal["go_on", "stop"] = option(
+        "go_on",
+        title="If a checkpoint cannot be saved",
+        choices={
+            "go_on": "Go on, and save as soon as there is room",
+            "stop": "Stop, and resume from the last one later",
+        },
+        help="The disk is full or read-only, say. Older checkpoints are deleted first to make room, never the last "
+        "complete one. Going on keeps what is learned in memory, and at the end waits for room to save the result; "
+        "stopping frees the machine and loses the steps since the last checkpoint.",
+    )
 
 
 class EvaluateSection(Section):

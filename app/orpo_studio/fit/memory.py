@@ -173,13 +173,20 @@ def _optimizer(case: Case, trained: int, passing: float) -> float:
     """Return gradients and states; of the step's own memory what goes beyond ``passing``, which is gone by then."""
     recipe = case.recipe
     if recipe.optimizer in {"adamw", "rmsprop"}:
-        states = (8.0 if recipe.optimizer == "adamw" else 4.0) * trained
         step = 4.0 * trained if case.on_gpu else 0.0
-        return 4.0 * trained + states + max(0.0, step - passing)
+        return 4.0 * trained + state_bytes(case, trained) + max(0.0, step - passing)
     if recipe.optimizer == "paged_adamw_8bit" and case.on_gpu:
         return 4.0 * trained
+    return 4.0 * trained + state_bytes(case, trained)
+
+
+def state_bytes(case: Case, trained: int) -> float:
+    """Return the bytes of the optimizer's states of the trained parameters, wherever they lie."""
+    optimizer = case.recipe.optimizer
+    if optimizer in {"adamw", "rmsprop"}:
+        return (8.0 if optimizer == "adamw" else 4.0) * trained
     eight = _elements_in_8bit(case)
-    return 4.0 * trained + _STATES_8BIT * eight + 8.0 * (trained - eight)
+    return _STATES_8BIT * eight + 8.0 * (trained - eight)
 
 
 def _elements_in_8bit(case: Case) -> int:

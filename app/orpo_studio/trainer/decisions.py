@@ -1,11 +1,13 @@
 """What the trainer decides on its way, said to the person."""
 
 import math
+from collections.abc import Callable
 
 from orpo_studio.events import CheckpointSaved, PathChosen, Problem
 from orpo_studio.trainer.checkpoints import Checkpoint
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.orpo import Listener
+from orpo_studio.trainer.saving import NotSavedError
 from orpo_studio.trainer.scoring.first_batch import Proof
 from orpo_studio.trainer.scoring.ladder import Choice, Way
 
@@ -19,8 +21,8 @@ _WAYS = {
 class Decisions(Listener):
     """Says the trainer's decisions as events."""
 
-    def __init__(self, context: JobContext) -> None:
-        self._context = context
+    def __init__(self, context: JobContext, is_stopping: Callable[[], bool] = lambda: False) -> None:
+        self._context, self._is_stopping = context, is_stopping
 
     def way_chosen(self, choice: Choice, proof: Proof | None) -> None:
         """Say which way runs, why, and by what it was proven."""
@@ -60,6 +62,21 @@ class Decisions(Listener):
         """Say that a checkpoint is complete."""
         folder = checkpoint.path.relative_to(self._context.folder.path).as_posix()
         self._context.say(CheckpointSaved(step=checkpoint.step, folder=folder, size_bytes=checkpoint.size_bytes))
+
+    def not_saved(self, unsaved: NotSavedError, step: int) -> bool:
+        """Warn, and go on if the person chose so and nobody wants a stop."""
+        if self._context.spec.train.checkpoint_failure == "stop" or self._is_stopping():
+            return False
+        if not unsaved.is_retry:
+            self._warn(
+                "checkpoint-not-saved",
+                f"The checkpoint of step {step} could not be saved.",
+                f"{unsaved.why} {unsaved.from_where}",
+                "The training goes on, and saves as soon as it can. Make room on that disk."
+                if unsaved.is_full
+                else "The training goes on, and tries again every minute. Allow writing there.",
+            )
+        return True
 
     def _warn(self, code: str, title: str, detail: str, hint: str) -> None:
         self._context.say(Problem(severity="warning", code=code, title=title, detail=detail, hint=hint))

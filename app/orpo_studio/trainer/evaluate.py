@@ -129,5 +129,8 @@ def _finish(
 def _write(path: Path, result: dict[str, Any]) -> None:
     path.parent.mkdir(exist_ok=True)
     beside = path.with_name(f".{path.name}")
-    beside.write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

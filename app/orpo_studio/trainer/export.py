@@ -5,22 +5,21 @@ from pathlib import Path
 from typing import Literal
 
 from orpo_studio.events import ExportFinished, Stage
+from orpo_studio.fit.disk import merged_bytes
 from orpo_studio.models.card import ModelCard
 from orpo_studio.runs import Job, is_free
+from orpo_studio.runs.room import free_bytes
 from orpo_studio.trainer.card import write_card
 from orpo_studio.trainer.checkpoints import sync_folder
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.load import read_card
-from orpo_studio.trainer.merge import bytes_needed, export_merged
-from orpo_studio.trainer.problems import TrainerProblem
+from orpo_studio.trainer.merge import export_merged
+from orpo_studio.trainer.problems import TrainerProblem, is_disk_full
 from orpo_studio.trainer.request import read_request, require_result
 from orpo_studio.trainer.result import copy_adapter
 from orpo_studio.words import size
 
 Kind = Literal["adapter", "merged"]
-
-_MARGIN_BYTES = 64 * 1024**2
-"""Room for the tokenizer, the card and what else is small."""
 
 
 def export(context: JobContext) -> None:
@@ -49,14 +48,19 @@ def export(context: JobContext) -> None:
     shutil.rmtree(beside, ignore_errors=True)  # what a killed export left
     try:
         proof = _write(context, card, kind, beside)
-        size = sum(sync_folder(beside).values())
+        size_bytes = sum(sync_folder(beside).values())
         context.check_stop()
         if target.exists():
             target.rmdir()  # it is empty, and Windows renames onto no existing folder
         beside.replace(target)
+    except Exception as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        if is_disk_full(error):
+            raise _became_full(target, _bytes_needed(context, card, kind)) from error
+        raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    context.say(ExportFinished(kind=kind, folder=str(target), size_bytes=size, proof=proof))
+    context.say(ExportFinished(kind=kind, folder=str(target), size_bytes=size_bytes, proof=proof))
 
 
 def _write(context: JobContext, card: ModelCard, kind: Kind, beside: Path) -> dict[str, float]:
@@ -81,16 +85,27 @@ def _require_free(target: Path) -> None:
 
 
 def _require_space(context: JobContext, card: ModelCard, kind: Kind, target: Path) -> None:
-    if kind == "merged":
-        needed = bytes_needed(card, context.spec) + _MARGIN_BYTES
-    else:
-        needed = sum(path.stat().st_size for path in context.folder.adapter.rglob("*") if path.is_file())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(target.parent).free
-    if free < needed:
+    needed = _bytes_needed(context, card, kind)
+    free = free_bytes(target)
+    if free is not None and free < needed:
         raise TrainerProblem(
             "disk-full",
             "The disk has too little room for this export.",
             detail=f"It takes {size(needed)}; {size(free)} are free where {target.parent} lies.",
             hint="Make room there, or choose a folder on another disk.",
         )
+
+
+def _bytes_needed(context: JobContext, card: ModelCard, kind: Kind) -> int:
+    return merged_bytes(context.spec, card) if kind == "merged" else context.folder.result_bytes()
+
+
+def _became_full(target: Path, needed: int) -> TrainerProblem:
+    free = free_bytes(target)
+    left = f", and {size(free)} are free there now" if free is not None else ""
+    return TrainerProblem(
+        "disk-full",
+        "The disk became full during the export.",
+        detail=f"It takes about {size(needed)} where {target.parent} lies{left}. What was written of it is removed.",
+        hint="Make room there, or choose a folder on another disk. The run itself is untouched.",
+    )

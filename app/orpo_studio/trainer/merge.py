@@ -90,11 +90,6 @@ def merged_dtype(card: ModelCard, spec: RunSpec) -> torch.dtype:
     return {"float32": torch.float32, "float16": torch.float16}.get(card.dtype, torch.bfloat16)
 
 
-def bytes_needed(card: ModelCard, spec: RunSpec) -> int:
-    """Return how much the merged weights take on disk."""
-    return card.parameters * merged_dtype(card, spec).itemsize
-
-
 def _working_dtype(card: ModelCard) -> torch.dtype:
     """Merge and compare in float32 where the memory holds the model so, else in bfloat16."""
     return torch.float32 if psutil.virtual_memory().available > 4 * 1.3 * card.parameters else torch.bfloat16

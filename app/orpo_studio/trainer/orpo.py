@@ -5,7 +5,6 @@ parts when memory is short, counts its tokens, and saves only whole checkpoints.
 """
 
 import math
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.load import Loaded
 from orpo_studio.trainer.problems import is_out_of_memory
+from orpo_studio.trainer.saving import CheckpointSaver, NotSavedError, bytes_of_state
 from orpo_studio.trainer.scoring.attention import CannotPackError
 from orpo_studio.trainer.scoring.batch import PairBatch, PairDataset, collate
 from orpo_studio.trainer.scoring.first_batch import NotProvenError, Proof, Tolerance, prove
@@ -60,6 +60,10 @@ class Listener:
 
     def saved(self, checkpoint: checkpoints.Checkpoint) -> None:
         """Hear of a complete checkpoint."""
+
+    def not_saved(self, unsaved: NotSavedError, step: int) -> bool:  # noqa: ARG002 - what a listener may want to know
+        """Hear that the checkpoint of a step could not be written, and say whether to go on without it."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +135,9 @@ class StudioOrpoTrainer(ORPOTrainer):
             callbacks=[reporter],
         )
         self.remove_callback(PrinterCallback)
-        self._measure, self._seconds, self._keep = measure, seconds, keep
+        self._measure = measure
         self._home = Path(config.output_dir)
+        self._saver = CheckpointSaver(self._home, keep, seconds)
         self._at_once = config.per_device_train_batch_size
         self._is_proven = False
         self._step = Step()
@@ -155,8 +160,16 @@ class StudioOrpoTrainer(ORPOTrainer):
         return tokens
 
     def save_now(self) -> None:
-        """Save a checkpoint of the present state."""
-        self._save_checkpoint(self.model, None)
+        """Save a checkpoint of the present state.
+
+        Raises:
+            NotSavedError: it cannot be written.
+        """
+        self._listener.saved(self._write_checkpoint(self.model, None))
+
+    def can_catch_up(self) -> bool:
+        """Tell whether the last checkpoint could not be written, and now could be."""
+        return self._saver.can_catch_up()
 
     def load_weights(self, checkpoint: checkpoints.Checkpoint) -> None:
         """Take the weights, or the adapter, of a checkpoint without training on."""
@@ -361,22 +374,20 @@ class StudioOrpoTrainer(ORPOTrainer):
         return str(self._home / checkpoints.WRITING)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Write a checkpoint beside, and give it its place when it is whole.
+        """Save a checkpoint, or go on without it where the listener says so.
 
         Raises:
-            OSError: the disk is full, say. Earlier checkpoints are untouched.
+            NotSavedError: it cannot be written, and the training shall not go on without it.
         """
-        writing = self._home / checkpoints.WRITING
-        shutil.rmtree(writing, ignore_errors=True)
         try:
-            super()._save_checkpoint(model, trial)
-            checkpoint = checkpoints.seal(
-                writing / f"checkpoint-{self.state.global_step}",
-                self._home,
-                step=self.state.global_step,
-                seconds=self._seconds(),
-            )
-        finally:
-            shutil.rmtree(writing, ignore_errors=True)
-        checkpoints.keep_last(self._home, self._keep)
-        self._listener.saved(checkpoint)
+            checkpoint = self._write_checkpoint(model, trial)
+        except NotSavedError as unsaved:
+            if not self._listener.not_saved(unsaved, self.state.global_step):
+                raise
+        else:
+            self._listener.saved(checkpoint)
+
+    def _write_checkpoint(self, model: Any, trial: Any) -> checkpoints.Checkpoint:
+        needed = bytes_of_state(self._loaded.model, self.optimizer)
+        write = super()._save_checkpoint
+        return self._saver.save(self.state.global_step, needed, lambda: write(model, trial))

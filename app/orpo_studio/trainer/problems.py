@@ -41,7 +41,7 @@ def explain(error: BaseException) -> Problem:
             "Halve the micro-batch and double the accumulation, which keeps the result the same. If the micro-batch is "
             "1, shorten the maximum length, switch on gradient checkpointing, or choose 4-bit quantization.",
         )
-    if _is_disk_full(error):
+    if is_disk_full(error):
         return _error(
             "disk-full",
             "The disk is full.",
@@ -91,7 +91,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in told)
 
 
-def _is_disk_full(error: BaseException) -> bool:
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether an error means that the disk, or what this user may fill of it, is full."""
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return True
     # safetensors and torch wrap the system's error in their own classes and keep only its words; torch's writer

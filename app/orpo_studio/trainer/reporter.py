@@ -82,7 +82,7 @@ class Reporter(TrainerCallback):
         control.should_log = step % plan.logging_steps == 0 or step == 1 or last
         control.should_evaluate = step % plan.evaluation_steps == 0 and not last
         control.should_save = step % plan.checkpoint_steps == 0 or last
-        if self._answer_checkpoint():
+        if self._answer_checkpoint() or (self._trainer is not None and self._trainer.can_catch_up()):
             control.should_save = True
         self._answer_samples(step)
         if self._context.stop_wanted() and not last:

@@ -29,10 +29,12 @@ from orpo_studio.trainer.plan import trl_config
 from orpo_studio.trainer.problems import StopNow, TrainerProblem, is_out_of_memory
 from orpo_studio.trainer.reporter import Clock, Reporter
 from orpo_studio.trainer.result import save_result
+from orpo_studio.trainer.saving import NotSavedError, bytes_of_state, cannot_write
 from orpo_studio.trainer.scoring.batch import PairDataset
 from orpo_studio.trainer.short_memory import not_enough_memory
 from orpo_studio.trainer.token_cache import TokenizedSplit
 from orpo_studio.trainer.tokens import Tokenized
+from orpo_studio.trainer.waiting import save_or_say_why, save_or_wait
 
 
 def train(context: JobContext) -> Outcome:
@@ -145,7 +147,7 @@ class _Training:
             pairs=PairDataset(training.pairs),
             lengths=training.pairs.lengths.max(1).tolist() if context.spec.recipe.group_by_length else None,
             reporter=self._reporter,
-            listener=Decisions(context),
+            listener=Decisions(context, lambda: self._reporter.stopped),
             measure=self._measure_during,
             seconds=self._clock.seconds,
             keep=context.spec.train.keep_checkpoints,
@@ -174,7 +176,7 @@ class _Training:
         else:
             self._steps(first)
         context.say(Stage(name="save", title="Save the result"))
-        save_result(self._loaded, context.folder.adapter)
+        self._save_result()
         if self._reporter.stopped:  # what was learned so far can be asked and exported; the checkpoint goes on
             return "stopped"
         self._held_out.evaluate("after", step=plan.total_steps, epoch=plan.epochs, seconds=self._clock.seconds())
@@ -188,13 +190,38 @@ class _Training:
         except NonFiniteError as error:
             try:
                 self._trainer.save_now()
-            except OSError:  # the disk is full as well; what went wrong first is what the person must hear
-                raise self._in_words(error, is_saved=False) from error
-            raise self._in_words(error, is_saved=True) from error
+            except NotSavedError as unsaved:  # what went wrong first is what the person must hear
+                raise self._in_words(error, f"but could not be saved. {unsaved.why} {unsaved.from_where}") from error
+            raise self._in_words(error, "and are saved as a checkpoint.") from error
+        except NotSavedError as error:
+            raise self._not_saved(error) from error
         except Exception as error:
             if is_out_of_memory(error) and self._trainer.at_once == 1:
                 raise not_enough_memory(self._context.spec, self._card, self._trainer.way, error) from error
             raise
+
+    def _save_result(self) -> None:
+        may_wait = self._context.spec.train.checkpoint_failure == "go_on" and not self._reporter.stopped
+        save = save_or_wait if may_wait else save_or_say_why
+        needed = bytes_of_state(self._loaded.model, None)
+        save(self._context, needed, lambda: save_result(self._loaded, self._context.folder.adapter))
+
+    def _not_saved(self, error: NotSavedError) -> TrainerProblem:
+        """Say that training ended without its checkpoint; a small adapter may find room where a checkpoint does not."""
+        try:
+            save_result(self._loaded, self._context.folder.adapter)
+        except Exception as failure:
+            if not cannot_write(failure):
+                raise
+            kept = ""
+        else:
+            kept = " What was learned is kept as the run's result, which can be evaluated and exported."
+        return TrainerProblem(
+            "checkpoint-not-saved",
+            "The training stopped, and its checkpoint could not be saved.",
+            detail=f"{error.why} {error.from_where}{kept}",
+            hint="Make room on that disk or allow writing there, then resume the run.",
+        )
 
     def _measure_before(self) -> None:
         with self._loaded.base():
@@ -212,15 +239,14 @@ class _Training:
         with contextlib.suppress(StopNow):
             self._held_out.try_sample(asked, step=step, source="tuned")
 
-    def _in_words(self, error: NonFiniteError, *, is_saved: bool) -> TrainerProblem:
+    def _in_words(self, error: NonFiniteError, saved: str) -> TrainerProblem:
         rows = ", ".join(str(row) for row in error.rows[:20])
         rate = self._context.spec.recipe.learning_rate
         return TrainerProblem(
             "non-finite",
             f"The {error.what} of step {error.step} is not a finite number.",
-            detail=f"The step was not made: the weights are as step {error.step - 1} left them, "
-            + ("and are saved as a checkpoint." if is_saved else "but could not be saved: the disk is full.")
-            + f" Source rows of the batch: {rows}.",
+            detail=f"The step was not made: the weights are as step {error.step - 1} left them, {saved}"
+            f" Source rows of the batch: {rows}.",
             hint=f"Look at these rows. Otherwise start a new run with a lower learning rate than {rate:g}, or with "
             "precision float32.",
         )

@@ -1,0 +1,100 @@
+"""Saving the result of hours to a disk that may have no room for it: where the person chose so, it waits for room."""
+
+import time
+from collections.abc import Callable
+
+from orpo_studio.events import Problem, Stage, StopRequested
+from orpo_studio.runs.room import free_bytes
+from orpo_studio.trainer.context import JobContext
+from orpo_studio.trainer.problems import TrainerProblem, is_disk_full
+from orpo_studio.trainer.saving import NotSavedError, cannot_write, make_room, require_room
+
+_LOOK_SECONDS = 1.0
+"""Between two looks at the disk while waiting."""
+_AGAIN_SECONDS = 30.0
+"""A new try is made at least so often, since not everything that is in the way shows as room."""
+
+
+def save_or_say_why(context: JobContext, needed: int, save: Callable[[], None]) -> None:
+    """Save a result.
+
+    Args:
+        context: the job.
+        needed: bytes that the result takes at least.
+        save: writes it whole or not at all.
+
+    Raises:
+        TrainerProblem: it cannot be written, with what the run can go on from.
+    """
+    unsaved = _try(context, needed, save)
+    if unsaved is not None:
+        raise _problem(unsaved)
+
+
+def save_or_wait(context: JobContext, needed: int, save: Callable[[], None]) -> None:
+    """Save a result; where the disk does not take it, wait until it does, or until a stop is wanted.
+
+    Raises:
+        TrainerProblem: a stop was wanted before it could be written.
+    """
+    said = False
+    while (unsaved := _try(context, needed, save)) is not None:
+        if not said:
+            said = True
+            context.say(_warning(unsaved))
+            context.say(Stage(name="wait", title="Wait until the result can be saved"))
+        if not _room_again(context, unsaved):
+            raise _problem(unsaved)
+    if said:
+        context.say(Stage(name="save", title="Save the result"))
+
+
+def _try(context: JobContext, needed: int, save: Callable[[], None]) -> NotSavedError | None:
+    """Save, older checkpoints being deleted where room is short. Returns why it did not work, if it did not."""
+    home = context.folder.checkpoints
+    while True:
+        try:
+            require_room(context.folder.path, needed)
+            save()
+        except Exception as error:
+            if not cannot_write(error):
+                raise
+            if not is_disk_full(error) or not make_room(home):
+                return NotSavedError(error, home, needed)
+        else:
+            return None
+
+
+def _room_again(context: JobContext, unsaved: NotSavedError) -> bool:
+    """Wait for the next try. Returns False when a stop is wanted instead."""
+    again = time.monotonic() + _AGAIN_SECONDS
+    while time.monotonic() < again:
+        if context.stop_wanted():
+            context.say(StopRequested(step=context.state.latest.step))
+            context.forget_stop()
+            return False
+        time.sleep(_LOOK_SECONDS)
+        context.beat()  # waiting is no silence
+        free = free_bytes(unsaved.home)
+        if unsaved.is_full and unsaved.needed > (unsaved.free or 0) and free is not None and free >= unsaved.needed:
+            break
+    return True
+
+
+def _warning(unsaved: NotSavedError) -> Problem:
+    return Problem(
+        severity="warning",
+        code="waiting-for-room",
+        title="The training is done, and its result cannot be saved yet.",
+        detail=f"{unsaved.why} {unsaved.from_where}",
+        hint="It is kept in memory and saved as soon as the disk takes it. Make room on that disk, or stop the run.",
+    )
+
+
+def _problem(unsaved: NotSavedError) -> TrainerProblem:
+    return TrainerProblem(
+        "result-not-saved",
+        "The result could not be saved.",
+        detail=f"{unsaved.why} {unsaved.from_where}",
+        hint="Make room on that disk or allow writing there, then resume the run.",
+    )
