@@ -5,7 +5,7 @@ from typing import Any
 
 from orpo_studio.cli.follow import Followed, work
 from orpo_studio.cli.output import Output
-from orpo_studio.cli.preflight import look
+from orpo_studio.cli.preflight import look, require_room
 from orpo_studio.cli.settings import specification
 from orpo_studio.cli.words import CommandError, ErrorWords
 from orpo_studio.paths import default_workspace
@@ -22,7 +22,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         spec, advice = specification(arguments)
         for issue in advice:
             output.say(f"Note: {issue.name}: {issue.message}")
-        look(spec, output)
+        card, prepared = look(spec, output)
+        require_room(spec, card, prepared, workspace, output)
         folder = create_run(workspace, spec)
     output.say(f"Run {folder.id} in {folder.path}")
     seen = work(folder, Job.TRAIN, output)

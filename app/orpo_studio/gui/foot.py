@@ -15,6 +15,11 @@ from orpo_studio.runs.live_words import silence_words, stop_title
 
 TICK_MS = 1000
 
+_FULL = {
+    "live": "The disk is full. The run goes on; what it says waits for room.",
+    "lost": "Ended. The disk is full, so how it ended could not be recorded yet. Make room.",
+}
+
 
 class Foot(QFrame):
     """Says what to fix before the start, and starts."""
@@ -63,6 +68,7 @@ class Foot(QFrame):
         busy = self._bench.model.is_busy or self._bench.data.is_busy
         self.fix.setVisible(bool(errors))
         self.fix.setText(f"{len(errors)} {'thing' if len(errors) == 1 else 'things'} to fix before the start ›")
+        set_kind(self.status, "muted")
         self.status.setText("" if errors else "Reading model and data…" if busy else "Ready to start.")
         set_kind(self.main, "main")
         self.main.setText("Start training")
@@ -82,8 +88,10 @@ class Foot(QFrame):
             "lost": "Ended without a word: the machine or its processes were shut down.",
             "created": "Not started.",
         }
-        self.status.setText(words[state])
         running = state in {"launching", "running", "stopping"}
+        full = self._bench.disk.is_full and (running or state == "lost")
+        self.status.setText(_FULL["live" if running else "lost"] if full else words[state])
+        set_kind(self.status, "attention" if full else "muted")
         resumable = not is_live and state in {"stopped", "failed", "lost"} and is_resumable
         restartable = not is_live and state in {"created", "failed", "lost"} and not is_resumable
         self.main.setVisible(running or resumable or restartable)

@@ -77,8 +77,11 @@ def save_preferences(preferences: Preferences, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(preferences.model_dump_json(indent=2), encoding="utf-8")
-    beside.replace(path)
+    try:
+        beside.write_text(preferences.model_dump_json(indent=2), encoding="utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _put_aside(path: Path) -> str:

@@ -12,6 +12,7 @@ from orpo_studio import paths
 from orpo_studio.config import DEMO, Issue, Option, RunSpec, SpecError, load_recipe, read_spec
 from orpo_studio.gui.background import run_in_background
 from orpo_studio.gui.choices import DataChoice, ModelChoice
+from orpo_studio.gui.disk import Asked, DiskWatch
 from orpo_studio.gui.doctor.examination import Examination
 from orpo_studio.gui.draft import Draft, only_known
 from orpo_studio.gui.follower import RunFollower
@@ -52,16 +53,20 @@ class Workbench(QObject):
         self.follower: RunFollower | None = None
         self.run_spec: RunSpec | None = None
         self.doctor = Examination(self)
+        self.disk = DiskWatch(self)
         self._last_state = ""
         self.draft.changed.connect(self._on_draft_changed)
         self.model.changed.connect(self._on_model_changed)
         self.data.changed.connect(self._on_data_changed)
         self.doctor.changed.connect(self.issues_changed)
+        self.disk.changed.connect(self.issues_changed)
+        self.subject_changed.connect(self._ask_disk)
         self._choose()
 
     def open(self) -> None:
         """Begin the work that may wait until the window is on the screen."""
         self.runs.start()
+        self.disk.watch()
 
     def close(self) -> None:
         """End all that runs by itself."""
@@ -69,6 +74,7 @@ class Workbench(QObject):
         self.model.cancel()
         self.data.cancel()
         self.doctor.close()
+        self.disk.close()
         if self.follower is not None:
             self.follower.stop()
 
@@ -94,7 +100,8 @@ class Workbench(QObject):
         """Return all issues of the draft: settings, model, data, and what the doctor found. A run has none."""
         if self.read_only:
             return []
-        return [*self.draft.checked.issues, *self.model.issues(), *self.data.issues(), *self.doctor.issues()]
+        rooms = (self.model, self.data, self.doctor, self.disk)
+        return [*self.draft.checked.issues, *(issue for room in rooms for issue in room.issues())]
 
     def can_start(self) -> bool:
         """Tell whether the draft can be started: no error, model and data read."""
@@ -135,6 +142,7 @@ class Workbench(QObject):
         self.show_draft()
         self.preferences.workspace = folder
         self.runs.move(Path(folder))
+        self._ask_disk()
 
     def show_draft(self) -> None:
         """Turn the pages to the draft."""
@@ -270,20 +278,30 @@ class Workbench(QObject):
             self._last_state = state
             self.runs.refresh()
 
+    def _ask_disk(self) -> None:
+        """Have the disk looked at for the subject."""
+        if self.follower is not None:
+            self.disk.ask(Asked(self.follower.folder.path))
+        elif (spec := self.draft.checked.parsed) is not None:
+            self.disk.ask(Asked(self.workspace, spec, self.model.card, self.data.prepared))
+
     def _on_draft_changed(self) -> None:
         if not self.read_only:
             self._choose()
+            self._ask_disk()
         self.issues_changed.emit()
 
     def _on_model_changed(self) -> None:
         if self.model.card is not None and not self.read_only:
             self.preferences.remember_model(self.model.path)
+        self._ask_disk()
         self.issues_changed.emit()
 
     def _on_data_changed(self) -> None:
         source = self.draft.values.get("data", {}).get("source", "")
         if self.data.prepared is not None and not self.read_only and source:
             self.preferences.remember_data(source)
+        self._ask_disk()
         self.issues_changed.emit()
 
     def _on_launch_failed(self) -> None:

@@ -1,5 +1,6 @@
 """One run's folder."""
 
+import errno
 import os
 import re
 import shutil
@@ -101,6 +102,10 @@ class RunFolder:
         """Tell whether training has left a trained adapter or model."""
         return any((self.adapter / name).is_file() for name in RESULT_WEIGHTS)
 
+    def result_bytes(self) -> int:
+        """Return what the trained adapter or model takes on disk; 0 where there is none."""
+        return sum(path.stat().st_size for path in self.adapter.rglob("*") if path.is_file())
+
     def read_spec(self) -> RunSpec:
         """Read the specification.
 
@@ -144,7 +149,9 @@ class RunFolder:
                 "cannot-delete",
                 f"The run {self.id} could not be deleted.",
                 f"{error.filename}: {error.strerror}.",
-                "Close programs that use its files, then try again.",
+                "Its disk is read-only, or the folder is not yours to change. Allow writing there, then try again."
+                if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}
+                else "Close programs that use its files, then try again.",
             ) from None
 
 
@@ -168,7 +175,9 @@ def create_run(workspace: Path, spec: RunSpec) -> RunFolder:
             "workspace-not-writable",
             "The run could not be created.",
             f"{workspace} cannot be written: {error.strerror or error}.",
-            "Choose another workspace, or make room on this disk and allow writing there.",
+            "Make room on this disk, or choose another workspace."
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}
+            else "Choose another workspace, or allow writing there.",
         ) from None
     return folder
 

@@ -52,8 +52,13 @@ def is_held(path: Path) -> bool:
     """Tell whether a living process holds the lock at ``path``."""
     try:
         descriptor = os.open(path, os.O_RDWR)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:  # on a disk that only others may write to, a run may be going on all the same
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError:
+            return False
     try:
         return file_lock.is_locked(descriptor)
     finally:

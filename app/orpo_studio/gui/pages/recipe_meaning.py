@@ -13,7 +13,7 @@ from orpo_studio.gui.pages.recipe_reading import FitReading
 from orpo_studio.gui.theme import em, figure_font
 from orpo_studio.gui.widgets.basic import card, label, line
 from orpo_studio.gui.workbench import Workbench
-from orpo_studio.words import count
+from orpo_studio.words import count, size
 
 UNKNOWN = "–"
 NOT_KNOWN = "Not known for this architecture and these settings."
@@ -25,6 +25,7 @@ ROWS = {
     "evaluations": "Evaluations",
     "checkpoints": "Checkpoints",
     "trained": "Trained weights",
+    "disk": "Disk",
 }
 
 
@@ -75,6 +76,7 @@ class Meaning(QWidget):
             return
         self._show_lengths(spec)
         self._show_trained(spec)
+        self._show_disk()
         self.memory.show_spec(spec)
         self.curve.show_strength(spec.recipe.lambda_)
 
@@ -192,6 +194,15 @@ class Meaning(QWidget):
             return
         share = f"{100 * trained / model.parameters:.2g} % of the model" if spec.recipe.adapter == "lora" else "all"
         self._show("trained", f"{count(trained)}, {share}")
+
+    def _show_disk(self) -> None:
+        room = self._bench.disk.room
+        if room is None:
+            self._show("disk", UNKNOWN)
+            return
+        need = room.need
+        parts = f"Checkpoints {size(need.checkpoints)}, each {size(need.checkpoint)}; result {size(need.result)}"
+        self._show("disk", room.in_words(), f"{parts}; pairs {size(need.data)}; their ids {size(need.tokens)}.")
 
     def _show(self, key: str, value: str, hint: str = "") -> None:
         self.values[key].setText(value)

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout
 
 from orpo_studio import words
 from orpo_studio.events import ExportFinished, Stage
-from orpo_studio.gui.background import Task, run_in_background
+from orpo_studio.gui.background import run_in_background
 from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.notices import NoticeCard
 from orpo_studio.gui.pages.ship.targets import Kind, Place, how_to_load, look_at, proof_in_words
@@ -20,6 +20,10 @@ from orpo_studio.runs.ending import Ending
 
 SETTLE_MS = 250
 """A place is looked at once typing has paused this long."""
+SLOW_MS = 500
+"""A disk that has not answered after this long is waited for in words."""
+MOST_LOOKS = 2
+"""Places looked at at once: network drives that do not answer must not take every thread."""
 
 _WORDS = {
     "adapter": (
@@ -63,11 +67,14 @@ class ExportCard(QFrame):
         self._notice: NoticeCard | None = None
         self._ending: Ending | None = None
         self._size, self._place = 0, Place(None)
-        self._task: Task | None = None
+        self._looked_at: Path | None = None
+        self._looks = 0
         self._is_allowed = self._is_busy = False
         self._settle = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._settle.timeout.connect(self._look)
-        self.target.textChanged.connect(lambda _text: self._settle.start())
+        self._slow = QTimer(self, singleShot=True, interval=SLOW_MS)
+        self._slow.timeout.connect(self._refresh)
+        self.target.textChanged.connect(self._on_target)
         self._arrange()
 
     # --- what the page tells
@@ -119,6 +126,11 @@ class ExportCard(QFrame):
             self._notice = NoticeCard(notice, closable=False)
             self._column.addWidget(self._notice)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look at the place again: it may have filled or emptied since."""
+        super().showEvent(event)
+        self._settle.start()
+
     # --- inside
 
     def _arrange(self) -> None:
@@ -146,7 +158,8 @@ class ExportCard(QFrame):
 
     def _refresh(self) -> None:
         too_large = self._place.free_bytes is not None and self._size > self._place.free_bytes
-        good_place = bool(self.target.text().strip()) and not self._place.problem and not too_large
+        is_known = bool(self.target.text().strip()) and self._looked_at == self._target()
+        good_place = is_known and not self._place.problem and not too_large
         self.export.setEnabled(self._is_allowed and not self._is_busy and good_place)
         self.export.setVisible(not self._is_busy)
         self.cancel.setVisible(self._is_busy)
@@ -160,24 +173,42 @@ class ExportCard(QFrame):
         self.room.setVisible(bool(self.room.text()) and not self._is_busy)
 
     def _room(self, too_large: bool) -> str:
+        if self._looks and not self._slow.isActive():
+            return "Waiting for the disk of this folder to answer…"
         parts = [f"About {words.size(self._size)}"] if self._size else []
         if self._place.free_bytes is not None:
             parts.append(f"{words.size(self._place.free_bytes)} free on this disk")
         text = ", ".join(parts)
         return f"{text}: not enough. Choose a folder on another disk." if too_large else text
 
-    def _look(self) -> None:
-        target = Path(self.target.text().strip()).expanduser()
-        if self._task is not None:
-            self._task.cancel()
-        self._task = run_in_background(self, lambda _task: look_at(target), self._looked, self._not_looked)
+    def _target(self) -> Path:
+        return Path(self.target.text().strip()).expanduser()
 
-    def _looked(self, place: Place) -> None:
-        self._task, self._place = None, place
+    def _on_target(self) -> None:
+        self._settle.start()
         self._refresh()
 
-    def _not_looked(self, error: Exception) -> None:
-        self._looked(Place(None, f"This place cannot be used: {error}."))
+    def _look(self) -> None:
+        if self._looks >= MOST_LOOKS:
+            return
+        target = self._target()
+        self._slow.start()
+        self._looks += 1
+        run_in_background(
+            self,
+            lambda _task: look_at(target),
+            lambda place: self._looked(target, place),
+            lambda error: self._looked(target, Place(None, f"This place cannot be used: {error}.")),
+        )
+
+    def _looked(self, target: Path, place: Place) -> None:
+        self._looks -= 1
+        if target == self._target():
+            self._slow.stop()
+            self._looked_at, self._place = target, place
+        elif not self._looks:
+            self._look()
+        self._refresh()
 
     def _browse(self) -> None:
         dialog = QFileDialog(self, "Choose an empty folder", str(Path(self.target.text()).parent))

@@ -14,7 +14,7 @@ from orpo_studio.gui.notices import NoticeCard
 from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.pages.ship.card import ExportCard
 from orpo_studio.gui.pages.ship.exports import Exports
-from orpo_studio.gui.pages.ship.targets import Kind, adapter_bytes, default_target, merged_bytes
+from orpo_studio.gui.pages.ship.targets import Kind, default_target
 from orpo_studio.gui.runs.face import LIVE
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, card, label
@@ -161,7 +161,7 @@ class ShipPage(Page):
     def _look_at(self, folder: RunFolder) -> None:
         def look(_task: object) -> tuple[RunFolder, bool, int, dict[Kind, Path]]:
             targets = {kind: default_target(folder, kind) for kind in _KINDS}
-            return folder, folder.has_result(), adapter_bytes(folder), targets
+            return folder, folder.has_result(), folder.result_bytes(), targets
 
         run_in_background(self, look, self._looked, self.bench.tell)
 
@@ -180,7 +180,13 @@ class ShipPage(Page):
         if spec is None or not self._has_result:
             return
         self.cards["adapter"].show_size(self._adapter_bytes if spec.recipe.adapter == "lora" else 0)
-        self.cards["merged"].show_size(merged_bytes(spec, self.bench.model.card))
+        card = self.bench.model.card
+        if card is None:
+            self.cards["merged"].show_size(0)
+            return
+        from orpo_studio.fit.disk import merged_bytes
+
+        self.cards["merged"].show_size(merged_bytes(spec, card))
 
     def _show_warnings(self) -> None:
         self._clear_warnings()

@@ -1,19 +1,16 @@
 """What can be shipped, how large it is, where it goes and how it is loaded; no widget."""
 
-import shutil
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from orpo_studio import words
-from orpo_studio.config import RunSpec
-from orpo_studio.models.card import ModelCard
 from orpo_studio.runs import RunFolder, is_free
+from orpo_studio.runs.room import disk_of
 
 Kind = Literal["adapter", "merged"]
-
-_BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +26,6 @@ class Place:
     problem: str = ""
 
 
-def adapter_bytes(folder: RunFolder) -> int:
-    """Return what the trained adapter takes on disk."""
-    return sum(path.stat().st_size for path in folder.adapter.rglob("*") if path.is_file())
-
-
-def merged_bytes(spec: RunSpec, card: ModelCard | None) -> int:
-    """Return about what the merged model will take on disk; 0 while the base model is not known."""
-    if card is None:
-        return 0
-    width = _BYTES.get(spec.ship.merge_precision)
-    if width is None and card.quantization_config is None:
-        return card.size_bytes
-    return card.parameters * (width or 2)
-
-
 def default_target(folder: RunFolder, kind: Kind) -> Path:
     """Return the first folder for exports of this kind that is not taken, inside the run's own."""
     names = (kind if number == 1 else f"{kind}-{number}" for number in range(1, 1000))
@@ -55,8 +37,12 @@ def look_at(target: Path) -> Place:
     try:
         if not is_free(target):
             return Place(None, "This folder is not empty. Choose a new folder, or an empty one.")
-        existing = next(place for place in (target, *target.parents) if place.is_dir())
-        return Place(shutil.disk_usage(existing).free)
+        existing = next(place for place in (target, *target.parents) if place.exists())
+        if not existing.is_dir():
+            return Place(None, f"{existing} is a file, so no folder can be made in it.")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            return Place(None, f"{existing} is read-only, or not yours to write to. Choose another folder.")
+        return Place(disk_of(existing).free)
     except (OSError, StopIteration) as error:
         return Place(None, f"This place cannot be used: {error or 'no such folder'}.")
 

@@ -1,10 +1,20 @@
 """The Train page."""
 
+import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
-from orpo_studio.events import AnyEvent, JobEnded, JobStarted, Problem, RunLaunched, SampleAnswer
+from orpo_studio.events import (
+    AnyEvent,
+    CheckpointSaved,
+    JobEnded,
+    JobStarted,
+    Problem,
+    RunEnded,
+    RunLaunched,
+    SampleAnswer,
+)
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.notice import Notice, Severity, notice_of
 from orpo_studio.gui.notices import NoticeCard
@@ -20,6 +30,8 @@ from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.ending import Ending, explain_end
 
 _MOST_WARNINGS = 3
+_SETTLED_BY = {CheckpointSaved: "checkpoint-not-saved", RunEnded: "waiting-for-room"}
+"""Events after which a warning is no longer true, by its code. Such a warning is always shown."""
 
 
 class TrainPage(Page):
@@ -97,7 +109,7 @@ class TrainPage(Page):
     def _show_subject(self) -> None:
         follower = self.bench.follower
         self._follower = follower
-        self._warnings: list[Problem] = []
+        self._warnings: list[tuple[Problem, NoticeCard]] = []
         self._is_job = False
         self._ending: Ending | None = None
         self._ending_card: NoticeCard | None = None
@@ -131,6 +143,8 @@ class TrainPage(Page):
                 self.samples.take(event)
             elif isinstance(event, Problem) and event.severity == "warning" and not self._is_job:
                 self._warn(event)
+            if type(event) in _SETTLED_BY:
+                self._settle(_SETTLED_BY[type(event)])
 
     def _refresh(self) -> None:
         if self._follower is None:
@@ -152,10 +166,21 @@ class TrainPage(Page):
                 self._cards.insertWidget(0, self._ending_card)
 
     def _warn(self, warning: Problem) -> None:
-        if warning in self._warnings or len(self._warnings) >= _MOST_WARNINGS:
+        if warning.code in _SETTLED_BY.values():
+            self._settle(warning.code)  # the newer one says how it is now
+        elif len(self._warnings) >= _MOST_WARNINGS or any(known == warning for known, _ in self._warnings):
             return
-        self._warnings.append(warning)
-        self._cards.addWidget(NoticeCard(notice_of(warning)))
+        made = NoticeCard(notice_of(warning))
+        self._warnings.append((warning, made))
+        self._cards.addWidget(made)
+
+    def _settle(self, code: str) -> None:
+        """Take away the warnings of a code."""
+        for known in [known for known in self._warnings if known[0].code == code]:
+            self._warnings.remove(known)
+            if shiboken6.isValid(known[1]):  # the person may have closed it
+                known[1].hide()
+                known[1].deleteLater()
 
     def _clear_cards(self) -> None:
         self._ending, self._ending_card = None, None

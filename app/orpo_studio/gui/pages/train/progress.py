@@ -71,7 +71,9 @@ class ProgressStrip(QFrame):
                 self._stage = None
             if isinstance(event, SampleAnswer) or (isinstance(event, Problem) and event.code == "no-sample"):
                 self._asked_sample = False
-            if isinstance(event, CheckpointSaved):
+            if isinstance(event, CheckpointSaved) or (
+                isinstance(event, Problem) and event.code == "checkpoint-not-saved"
+            ):
                 self._asked_checkpoint = False
 
     def refresh(self) -> None:

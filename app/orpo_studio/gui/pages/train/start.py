@@ -96,6 +96,8 @@ def _facts(bench: Workbench, spec: RunSpec) -> list[tuple[str, str]]:
     found.append(("Method", f"ORPO with λ {words.figure(recipe.lambda_)}, {adapter}{base}"))
     found.append(("Learning rate", f"{format_number(recipe.learning_rate)}, {recipe.schedule.replace('_', ' ')}"))
     found.append(("Length", _length(spec, data.summary.train if data else 0)))
+    if bench.disk.room is not None:
+        found.append(("Disk", f"{bench.disk.room.in_words().capitalize()}, in {bench.workspace}"))
     return found
 
 
