@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted_run import ScriptedRun
-from orpo_studio.events import JobStarted, RunEnded, StopRequested, StopStage, TrainerHeard, TrainerSilent
+from orpo_studio.events import JobStarted, Machine, RunEnded, StopRequested, StopStage, TrainerHeard, TrainerSilent
 from orpo_studio.gui.actions import Actions
 from orpo_studio.gui.foot import Foot
 from orpo_studio.gui.notice import Notice
@@ -19,7 +19,7 @@ from orpo_studio.gui.pages.train import TrainPage
 from orpo_studio.gui.preferences import Preferences, load_preferences
 from orpo_studio.gui.runs.face import state_face
 from orpo_studio.gui.workbench import Workbench
-from orpo_studio.runs import pending, summarize, take
+from orpo_studio.runs import live_words, pending, summarize, take
 
 
 @pytest.fixture
@@ -123,6 +123,18 @@ def test_that_a_job_that_does_not_stop_is_told_in_the_foot(
     run.say(StopStage(stage="asked", next_at=time.time() + 30))
     qtbot.waitUntil(lambda: foot.status.text().startswith("Stopping: no answer yet"))
     qtbot.waitUntil(lambda: "run is not affected" in page.trouble.detail.text())
+
+
+def test_that_a_run_over_which_nobody_watches_is_told_as_such(
+    qtbot: QtBot, page: TrainPage, run: ScriptedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_words, "UNWATCHED_SECONDS", 0.3)
+    qtbot.waitUntil(page.trouble.isVisible)
+    assert page.trouble.title.text().startswith("No word from this run")
+    assert page.trouble.end_now.text() == "End now without saving"
+    monkeypatch.setattr(live_words, "UNWATCHED_SECONDS", 60.0)
+    run.say(Machine(values={}))
+    qtbot.waitUntil(page.trouble.isHidden)
 
 
 def test_that_a_slip_of_the_hand_ends_nothing(

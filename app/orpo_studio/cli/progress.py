@@ -28,7 +28,7 @@ from orpo_studio.events import (
     TrainMetrics,
 )
 from orpo_studio.runs import RunFolder
-from orpo_studio.runs.live_words import silence_words, stop_title
+from orpo_studio.runs.live_words import silence_words, stop_title, unwatched_words
 from orpo_studio.words import duration, percent, printable
 
 REFRESH_SECONDS = 0.1
@@ -201,6 +201,9 @@ class LiveProgress:
 
 
 def _doing(state: RunState) -> str:
+    is_live = state.ended is None or bool(state.job)
+    if is_live and (unwatched := unwatched_words(state, time.time())) is not None:
+        return unwatched.title
     if state.stop is not None:
         return stop_title(state, time.time())
     if state.silent is not None:

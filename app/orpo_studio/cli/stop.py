@@ -21,6 +21,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         ask(folder, "stop")
         output.say(f"The run {folder.id} will stop after its present step and save.")
         output.say(f"Follow it with: orpo-studio watch {folder.id}")
+        output.say(f"If it does not answer, end it without saving: orpo-studio stop --now {folder.id}")
         output.result({"run": folder.id, "state": "stopping", "folder": folder.path})
     return 0
 

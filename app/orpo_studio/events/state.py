@@ -62,6 +62,8 @@ class RunState:
 
     last_seq: int = 0
     gaps: int = 0
+    last_time: float = 0.0
+    """When the last event was said, in seconds since the epoch. A supervisor that lives says something every 10 s."""
     attempts: int = 0
     stage: Stage | None = None
     data: DataPrepared | None = None
@@ -123,6 +125,7 @@ class RunState:
         if event.seq:
             self.gaps += event.seq != self.last_seq + 1
             self.last_seq = event.seq
+        self.last_time = event.time or self.last_time
         match event:
             case TrainMetrics():
                 self.latest = TrainingFigures(

@@ -26,6 +26,9 @@ _MOVED = 2.0
 class Process(Protocol):
     """What is done to the trainer's process."""
 
+    def wake(self) -> None:
+        """Let it go on where it is suspended."""
+
     def terminate(self) -> None:
         """Tell it to leave."""
 
@@ -90,6 +93,7 @@ class StopLadder:
         elif self.stage is None:
             if answered or pending(self._folder, "stop"):
                 self._enter("asked")
+                self._process.wake()
         elif self.stage != "killed":
             left = self._left()
             if left <= 0:

@@ -14,6 +14,7 @@ from orpo_studio.events import (
     EventTail,
     JobEnded,
     JobStarted,
+    Machine,
     RunEnded,
     RunLaunched,
     RunState,
@@ -36,6 +37,8 @@ from orpo_studio.runs.support import versions
 POLL_SECONDS = 0.1
 TAIL_BYTES = 4000
 _REPLAY_BYTES = 1 << 20
+_WORD_SECONDS = 10.0
+"""Something is said at least as often, so that others see that this process lives: a sample, or an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +100,25 @@ class _Supervisor:
             stdin=subprocess.PIPE,
             pass_fds=self._lock.inheritable(),
         )
-        self._forward_signals()
+        self._forward_signals(trainer)
         process = TrainerProcess(trainer)
         pulse = Pulse(process, self._folder.heartbeat, self._limits.silent)
         silence = SilenceWatch(pulse, process, self._say)
         ladder = StopLadder(self._folder, pulse, process, self._say, self._limits.stop)
         with awake(f"{self._folder.id} is under way") as look_at_inhibitor:
             sampling = Sampling(trainer.pid)
-            looked = time.monotonic()
+            looked = sampled = time.monotonic()
             while (code := _wait(trainer)) is None:
                 now = time.monotonic()
                 pulse.look(now - looked)
                 self._look(silence, ladder, now - looked)
                 looked = now
                 look_at_inhibitor()
-                if (sample := sampling.newest()) is not None:
+                sample = sampling.newest()
+                if sample is None and now - sampled > _WORD_SECONDS:
+                    sample = Machine(values={})
+                if sample is not None:
+                    sampled = now
                     self._say(sample)
             sampling.end()
         return self._record_end(code, forced=ladder.is_forced)
@@ -126,11 +133,14 @@ class _Supervisor:
                 self._failed = str(error)
                 note(f"A look at the run failed: {error}")
 
-    def _forward_signals(self) -> None:
+    def _forward_signals(self, trainer: "subprocess.Popen[bytes]") -> None:
         """Turn a polite end of this process (log-out, shutdown, ``kill``) into a saved stop of the run."""
 
         def stop(_number: int, _frame: object) -> None:
-            ask(self._folder, "stop")
+            try:
+                ask(self._folder, "stop")
+            except OSError:  # the disk is full; the signal says the same
+                trainer.terminate()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)

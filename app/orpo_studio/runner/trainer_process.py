@@ -67,11 +67,15 @@ class TrainerProcess:
         if sys.platform != "win32":
             self._child.send_signal(signal.SIGUSR1)
 
-    def terminate(self) -> None:
-        """Tell it to leave; one that is suspended is woken for that."""
-        self._child.terminate()
+    def wake(self) -> None:
+        """Let it go on where it is suspended: it could answer nothing."""
         if sys.platform != "win32":
             self._child.send_signal(signal.SIGCONT)
+
+    def terminate(self) -> None:
+        """Tell it to leave."""
+        self._child.terminate()
+        self.wake()
 
     def kill(self) -> None:
         """End it and what it has started."""

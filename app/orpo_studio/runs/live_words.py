@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from orpo_studio.events import RunState, TrainerSilent
 from orpo_studio.words import clock, count, duration
 
+UNWATCHED_SECONDS = 45.0
+END_NOW = "End now without saving"
+
 _DOING = {
     "computing": "Its process computes ({cpu:.0f} % of a processor core): it is slow, or caught in an endless loop.",
     "waiting": "Its process does nothing: it waits for something that does not come, such as a driver that hangs.",
@@ -59,7 +62,7 @@ def stop_words(state: RunState, now: float) -> Words | None:
     title = stop_title(state, now)
     since = f"Asked to stop {duration(now - state.stop_asked)} ago. "
     if stop.stage == "asked":
-        return Words(title, since + lost_by_ending(state), "End now without saving")
+        return Words(title, since + lost_by_ending(state), END_NOW)
     if stop.stage == "terminated":
         return Words(title, since + lost_by_ending(state), "Kill now")
     return Words(title, f"{since}A process that waits for a disk or a driver ends only when that answers.")
@@ -76,6 +79,23 @@ def silence_words(silent: TrainerSilent, now: float) -> Words:
     doing = _DOING[silent.doing].format(cpu=silent.cpu_percent)
     where = "The log shows where it stands." if silent.doing != "suspended" else ""
     return Words(f"No progress for {since}", f"{doing} {where}".strip())
+
+
+def unwatched_words(state: RunState, now: float) -> Words | None:
+    """Return what is told of a live run of which nobody has said anything for long; None where somebody has.
+
+    Args:
+        state: the run's.
+        now: seconds since the epoch.
+    """
+    if not state.last_time or now - state.last_time < UNWATCHED_SECONDS:
+        return None
+    return Words(
+        f"No word from this run for {duration(now - state.last_time)}",
+        "Its supervisor was ended, hangs or cannot write. Where it was ended, the trainer saves and ends by itself. "
+        + lost_by_ending(state),
+        END_NOW,
+    )
 
 
 def lost_by_ending(state: RunState) -> str:

@@ -51,7 +51,7 @@ def export_merged(context: JobContext, card: ModelCard, target: Path) -> dict[st
     loaded = _load_unmerged(context, card, working)
     sequences = _sequences(context, loaded)
     context.say(Stage(name="compare", title="Note what base and adapter say"))
-    reference = collect_logits(loaded, sequences)
+    reference = collect_logits(loaded, sequences, context.check_stop)
     context.check_stop()
     context.say(Stage(name="export", title="Merge and write the model"))
     _write(loaded, card, spec, target)
@@ -61,7 +61,7 @@ def export_merged(context: JobContext, card: ModelCard, target: Path) -> dict[st
     context.check_stop()
     context.say(Stage(name="compare", title="Load the merged model again and compare"))
     merged = Loaded(load_base(target, dtype=working, device=_CPU), tokenizer, template, _CPU, "fp32")
-    again = collect_logits(merged, sequences)
+    again = collect_logits(merged, sequences, context.check_stop)
     agreement = compare(reference, again)
     del merged, reference
     gc.collect()
@@ -76,7 +76,7 @@ def export_merged(context: JobContext, card: ModelCard, target: Path) -> dict[st
     if spec.recipe.quantization != "none":
         context.say(Stage(name="compare", title="Compare with the model as it was trained"))
         trained = load_trained(spec, card, context.folder.adapter)
-        as_trained = compare(collect_logits(trained, sequences), again)
+        as_trained = compare(collect_logits(trained, sequences, context.check_stop), again)
         _tell_distance(context, as_trained)
         proof["mean_kl_as_trained"] = as_trained.mean_kl
         proof["next_token_agreement_as_trained"] = as_trained.next_token_agreement

@@ -1,6 +1,6 @@
 """Proof that a merged model is what was trained: its logits beside those of base and adapter on held-out pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,11 +28,14 @@ def pick_sequences(pairs: Sequence[TokenizedPair], vocabulary: int) -> list[list
     return picked
 
 
-def collect_logits(loaded: Loaded, sequences: Sequence[Sequence[int]]) -> list[torch.Tensor]:
-    """Return (length, vocabulary) float32 logits on the CPU for each sequence."""
+def collect_logits(
+    loaded: Loaded, sequences: Sequence[Sequence[int]], at_each: Callable[[], None] = lambda: None
+) -> list[torch.Tensor]:
+    """Return (length, vocabulary) float32 logits on the CPU for each sequence. ``at_each`` may raise to leave off."""
     collected = []
     with quiet(loaded.model), loaded.autocast():
         for ids in sequences:
+            at_each()
             tensor = torch.tensor([list(ids)], device=loaded.device)
             logits = loaded.model(input_ids=tensor, attention_mask=torch.ones_like(tensor), use_cache=False).logits
             collected.append(logits[0].float().cpu())

@@ -158,6 +158,15 @@ def test_that_a_trainer_that_hears_no_request_leaves_when_it_is_terminated(hang:
     assert [(end.outcome, end.forced, end.signal) for end in hanging.all(RunEnded)] == [("failed", True, None)]
 
 
+def test_that_a_suspended_trainer_is_woken_to_save(hang: Hang) -> None:
+    hanging = hang(f"{BEATS}\nwhile not pending(folder, 'stop'): time.sleep(0.02)\nend('stopped')", asked=60)
+    wait_until(lambda: hanging.all(TrainMetrics))
+    hanging.trainer().suspend()
+    ask(hanging.folder, "stop")
+    assert hanging.process.wait(20) == 0
+    assert hanging.stages() == ["asked"]
+
+
 def test_that_a_suspended_trainer_is_woken_to_leave(hang: Hang) -> None:
     hanging = hang(LEAVES, terminated=60)
     wait_until(lambda: hanging.all(TrainMetrics))

@@ -19,6 +19,7 @@ class Idle:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.woken = 0
 
     def moved_bytes(self) -> int:
         return 0
@@ -28,6 +29,9 @@ class Idle:
 
     def doing(self, cpu_share: float) -> Doing:
         return "waiting"
+
+    def wake(self) -> None:
+        self.woken += 1
 
     def terminate(self) -> None:
         self.done.append("terminate")
@@ -80,6 +84,7 @@ def test_that_an_unanswered_stop_is_terminated_and_then_killed_each_at_the_time_
     climbed.pass_time(200)
     ask(climbed.folder, "stop")
     climbed.pass_time(59)
+    assert climbed.process.woken == 1
     assert climbed.process.done == []
     assert climbed.stages() == [("asked", None), ("asked", 261)]
     climbed.pass_time(3)

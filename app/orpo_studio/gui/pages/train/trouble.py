@@ -10,7 +10,7 @@ from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, card, label
 from orpo_studio.gui.workbench import Workbench
-from orpo_studio.runs.live_words import Words, silence_words, stop_words
+from orpo_studio.runs.live_words import Words, silence_words, stop_words, unwatched_words
 
 TICK_MS = 1000
 _QUICK_SECONDS = 3.0
@@ -71,6 +71,8 @@ class TroubleCard(QFrame):
 
 
 def _words(fold: RunState, now: float) -> Words | None:
+    if (unwatched := unwatched_words(fold, now)) is not None:
+        return unwatched
     stop = fold.stop
     if stop is not None:
         is_quick = stop.stage == "asked" and stop.next_at is None and now - fold.stop_asked < _QUICK_SECONDS
