@@ -4,12 +4,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from orpo_studio.config import RunSpec
-from orpo_studio.events import EventLog, RunEnded, RunLaunched, TrainingStarted, TrainMetrics, read_events
+from orpo_studio.events import AnyEvent, EventLog, RunEnded, RunLaunched, TrainingStarted, TrainMetrics, read_events
 from orpo_studio.gui import follower as following
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.runs import RunFolder, RunLock, create_run
@@ -85,6 +86,33 @@ def test_that_a_run_whose_supervisor_is_gone_is_recorded_as_lost(
     last = list(read_events(folder.events_file))[-1]
     assert isinstance(last, RunEnded)
     assert (last.outcome, last.step) == ("lost", 3)
+
+
+def test_that_a_run_that_ends_while_it_is_read_is_not_shown_as_lost(
+    folder: RunFolder, follower: RunFollower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = RunLock(folder.lock_file)
+    assert lock.take()
+    with EventLog(folder.events_file) as log:
+        begin(log)
+        follower._looked = 0.0
+        follower.poll()
+        tail = follower._tail
+
+        def ends_behind_it(limit: int) -> list[AnyEvent]:
+            events = tail.poll(limit)
+            log.append(RunEnded(outcome="completed", step=1))
+            lock.release()
+            return events
+
+        with monkeypatch.context() as patch:
+            patch.setattr(follower, "_tail", SimpleNamespace(poll=ends_behind_it, offset=0))
+            follower._looked = 0.0
+            follower.poll()
+        assert follower.state == "running"
+    follower._looked = 0.0
+    follower.poll()
+    assert follower.state == "completed"
 
 
 def test_that_a_lost_run_is_shown_as_lost_where_nothing_can_be_written(

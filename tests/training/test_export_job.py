@@ -1,6 +1,7 @@
 """What is shipped is what was trained, complete, and never in the place of something else."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from helpers.tiny_model import write_tiny_model
 from helpers.training import error, make_run, of_kind, run
 from orpo_studio.events import ExportFinished, JobEnded
 from orpo_studio.runs import Job, RunFolder
+from orpo_studio.trainer.unfinished import Unfinished
 
 
 @pytest.fixture
@@ -148,4 +150,41 @@ def test_that_a_merge_that_differs_is_not_kept(
     events = run(trained, Job.EXPORT, kind="merged")
 
     assert error(events).code == "merge-differs"
+    assert [path.name for path in trained.export.iterdir()] == ["request.json"]
+
+
+class Killed(BaseException):
+    """Nothing that the trainer catches."""
+
+
+def test_that_an_export_killed_behind_its_last_rename_is_told_as_finished_by_the_next(
+    tmp_path: Path, trained: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"kind": "adapter", "target": str(tmp_path / "shipped")}
+    with monkeypatch.context() as patch:
+        patch.setattr(Unfinished, "finished", lambda _self: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            run(trained, Job.EXPORT, **asked)
+    assert (tmp_path / "shipped" / "adapter_model.safetensors").is_file()
+
+    (exported,) = of_kind(run(trained, Job.EXPORT, **asked), ExportFinished)
+
+    assert exported.folder == asked["target"]
+    assert exported.proof["parameters"] > 0
+    assert error(run(trained, Job.EXPORT, **asked)).code == "target-exists"
+
+
+def test_that_what_a_killed_export_left_is_cleared_wherever_the_next_one_goes(
+    tmp_path: Path, trained: RunFolder
+) -> None:
+    killed = Unfinished("merged", str(tmp_path / "elsewhere" / "model"))
+    killed.beside.mkdir(parents=True)
+    (killed.beside / "model.safetensors").write_bytes(b"half")
+    trained.export.mkdir()
+    (trained.export / "under_way.json").write_text(json.dumps(asdict(killed)))
+
+    events = run(trained, Job.EXPORT, kind="adapter", target=str(tmp_path / "shipped"))
+
+    assert [event.kind for event in of_kind(events, ExportFinished)] == ["adapter"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
     assert [path.name for path in trained.export.iterdir()] == ["request.json"]

@@ -42,8 +42,9 @@ def test_that_importing_the_trainer_leaves_the_window_out() -> None:
 
 @pytest.mark.slow
 def test_that_a_run_stopped_by_a_killed_supervisor_is_saved_and_a_killed_trainer_resumed(
-    tmp_path: Path, tiny_model: Path, pairs_file: Path
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as in this process: how sums are rounded depends on it
     recipe = {"max_steps": 400, "lora_dropout": 0.1}
     folder = make_run(tmp_path, tiny_model, pairs_file, recipe=recipe, train={"checkpoint_steps": 5})
 
@@ -70,7 +71,7 @@ def test_that_a_run_stopped_by_a_killed_supervisor_is_saved_and_a_killed_trainer
     assert outcome(events) == "stopped"
 
     whole = make_run(tmp_path / "whole", tiny_model, pairs_file, recipe=recipe)
-    assert losses(events) == pytest.approx(losses(run_to(whole, last + 3)), rel=1e-5)
+    assert losses(events) == losses(run_to(whole, last + 3))
 
 
 def run_to(folder: RunFolder, step: int) -> list[Event]:

@@ -145,7 +145,7 @@ def _follow(
 ) -> None:
     with _taken_interrupts() as interrupts:
         while True:
-            alive = process.poll() is None if process else is_held(folder.lock_file)
+            alive = _is_worked_on(folder, process)
             new = _all_new(tail)  # after the look at the process: what it said last is never missed
             for event in new:
                 seen.apply(event)
@@ -175,6 +175,14 @@ def _go_on_stopping(folder: RunFolder, seen: Followed, progress: Progress, stopp
 
 def _is_killed(state: RunState) -> bool:
     return state.stop is not None and state.stop.stage == "killed"
+
+
+def _is_worked_on(folder: RunFolder, process: "subprocess.Popen[bytes] | None") -> bool:
+    """Tell whether a process works on the run; where its supervisor was killed, the trainer still saves."""
+    if process is None:
+        return is_held(folder.lock_file)
+    code = process.poll()
+    return code is None or (code < 0 and is_held(folder.lock_file))
 
 
 def _goes_on(seen: Followed, *, alive: bool) -> bool:

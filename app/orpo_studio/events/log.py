@@ -73,6 +73,17 @@ class EventLog:
                 raise
             return self.append(event)
 
+    def sync(self) -> None:
+        """Flush the stream to the disk, where a power cut leaves it.
+
+        Raises:
+            EventLogError: the disk is full or broken.
+        """
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise EventLogError(error.errno, error.strerror, str(self._path)) from error
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)

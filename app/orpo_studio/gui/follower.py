@@ -92,6 +92,7 @@ class RunFollower(QObject):
         """Read the next slice."""
         if self._is_held_back():
             return
+        held = self._lock_when_due()  # before reading: what its holder said last is then read
         seen = self._tail.offset
         new = self._tail.poll(SLICE_BYTES)
         for event in new:
@@ -101,22 +102,29 @@ class RunFollower(QObject):
         self._timer.setInterval(BEHIND_MS if self._replaying else POLL_MS)
         if new:
             self.events.emit(new)
-        self._tell(new)
+        self._tell(new, held)
 
-    def _tell(self, new: list[AnyEvent]) -> None:
+    def _lock_when_due(self) -> bool | None:
+        """Return whether the lock is held, or None where it was looked at a moment ago."""
+        now = time.monotonic()
+        if now - self._looked < LOCK_EVERY_S:
+            return None
+        self._looked = now
+        return is_held(self.folder.lock_file)
+
+    def _tell(self, new: list[AnyEvent], held: bool | None) -> None:
         """Say that the state may have changed: at once, but for figures that move at each step ten times a second."""
         now = time.monotonic()
         at_once = any(not isinstance(event, TrainMetrics | Machine) for event in new)
-        if now - self._looked >= LOCK_EVERY_S:
-            self._looked = now
-            at_once |= self._look_at_lock()
+        if held is not None:
+            at_once |= self._judge_lock(held=held)
         self._is_told &= not new
         if at_once or (not self._is_told and (now - self._told) * 1000 >= POLL_MS / 2):
             self._told, self._is_told = now, True
             self.state_changed.emit()
 
-    def _look_at_lock(self) -> bool:
-        held = is_held(self.folder.lock_file)
+    def _judge_lock(self, *, held: bool) -> bool:
+        """Draw the conclusions from the lock's state. Returns whether anything changed by it."""
         changed = held != self._lock_held
         self._lock_held = held
         if self._process is not None and self._process.poll() is not None:

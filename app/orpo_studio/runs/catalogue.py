@@ -56,9 +56,10 @@ class RunSummary:
 
 def summarize(folder: RunFolder, known: RunSummary | None = None) -> RunSummary:
     """Read one run's specification and events, or take them from a summary made before where they are unchanged."""
+    held = is_held(folder.lock_file)  # before reading: its holder's last words are then read
     stamp = _stamp(folder)
     if known is not None and known.problem is None and known.stamp == stamp:
-        return replace(known, state=known.fold.name(lock_held=is_held(folder.lock_file)))
+        return replace(known, state=known.fold.name(lock_held=held))
     problem, spec = None, None
     try:
         spec = folder.read_spec()
@@ -71,7 +72,7 @@ def summarize(folder: RunFolder, known: RunSummary | None = None) -> RunSummary:
         detail = f"{folder.events_file}: {error.strerror or error}."
         hint = "Allow reading there. Its folder is untouched."
         problem = problem or RunFolderError("unreadable-run", f"The run {folder.id} cannot be read.", detail, hint)
-    return RunSummary(folder, spec, fold.name(lock_held=is_held(folder.lock_file)), fold, problem, stamp)
+    return RunSummary(folder, spec, fold.name(lock_held=held), fold, problem, stamp)
 
 
 def list_runs(workspace: Path, known: Iterable[RunSummary] = ()) -> list[RunSummary]:

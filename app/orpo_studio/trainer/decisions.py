@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 
-from orpo_studio.events import CheckpointSaved, PathChosen, Problem
+from orpo_studio.events import CheckpointSaved, EventLogError, PathChosen, Problem
 from orpo_studio.trainer.checkpoints import Checkpoint
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.orpo import Listener
@@ -62,6 +63,9 @@ class Decisions(Listener):
         """Say that a checkpoint is complete."""
         folder = checkpoint.path.relative_to(self._context.folder.path).as_posix()
         self._context.say(CheckpointSaved(step=checkpoint.step, folder=folder, size_bytes=checkpoint.size_bytes))
+        with suppress(EventLogError):  # a disk that takes no more is told elsewhere
+            # What was said up to here is not computed again, so it must outlive a power cut too.
+            self._context.log.sync()
 
     def not_saved(self, unsaved: NotSavedError, step: int) -> bool:
         """Warn, and go on if the person chose so and nobody wants a stop."""

@@ -1,22 +1,25 @@
 """The job "export": the adapter as it is, or merged into the full-precision base, checked before it counts."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from orpo_studio.events import ExportFinished, Stage
+from orpo_studio.events import Stage
 from orpo_studio.fit.disk import merged_bytes
 from orpo_studio.models.card import ModelCard
 from orpo_studio.runs import Job, is_free
 from orpo_studio.runs.room import free_bytes
+from orpo_studio.trainer import unfinished
 from orpo_studio.trainer.card import write_card
-from orpo_studio.trainer.checkpoints import sync_folder
 from orpo_studio.trainer.context import JobContext
+from orpo_studio.trainer.durable import rename_durably, sync_folder
 from orpo_studio.trainer.load import read_card
 from orpo_studio.trainer.merge import export_merged
 from orpo_studio.trainer.problems import TrainerProblem, is_disk_full
 from orpo_studio.trainer.request import read_request, require_result
 from orpo_studio.trainer.result import copy_adapter
+from orpo_studio.trainer.unfinished import Unfinished
 from orpo_studio.words import size
 
 Kind = Literal["adapter", "merged"]
@@ -29,6 +32,7 @@ def export(context: JobContext) -> None:
         TrainerProblem: it cannot be done, in words.
         StopNow: a stop was wanted.
     """
+    settled = unfinished.settle(context)
     require_result(context)
     request = read_request(context, Job.EXPORT)
     kind: Kind = "merged" if request.get("kind") == "merged" else "adapter"
@@ -42,25 +46,29 @@ def export(context: JobContext) -> None:
         )
     named = str(request.get("target") or "")
     target = Path(named).expanduser().absolute() if named else context.folder.export / kind
+    if settled is not None and (settled.kind, settled.target) == (kind, str(target)):
+        return  # it was killed at its very end, and lacked only the word of it
     _require_free(target)
     _require_space(context, card, kind, target)
-    beside = target.with_name(f".{target.name}.writing")
-    shutil.rmtree(beside, ignore_errors=True)  # what a killed export left
+    made = Unfinished(kind, str(target))
+    shutil.rmtree(made.beside, ignore_errors=True)  # what an export of another run left
+    unfinished.note(context, made)
     try:
-        proof = _write(context, card, kind, beside)
-        size_bytes = sum(sync_folder(beside).values())
+        proof = _write(context, card, kind, made.beside)
+        made = replace(made, proof=proof, size_bytes=sum(sync_folder(made.beside).values()))
         context.check_stop()
+        unfinished.note(context, made)
         if target.exists():
             target.rmdir()  # it is empty, and Windows renames onto no existing folder
-        beside.replace(target)
-    except Exception as error:
-        shutil.rmtree(beside, ignore_errors=True)
+        rename_durably(made.beside, target)
+    except BaseException as error:
+        shutil.rmtree(made.beside, ignore_errors=True)
+        unfinished.forget(context)
         if is_disk_full(error):
             raise _became_full(target, _bytes_needed(context, card, kind)) from error
         raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    context.say(ExportFinished(kind=kind, folder=str(target), size_bytes=size_bytes, proof=proof))
+    context.say(made.finished())
+    unfinished.forget(context)
 
 
 def _write(context: JobContext, card: ModelCard, kind: Kind, beside: Path) -> dict[str, float]:

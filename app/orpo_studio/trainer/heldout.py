@@ -1,6 +1,6 @@
 """Measuring and sampling on held-out pairs at the moments of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,9 +51,13 @@ class HeldOut:
                 values=summarize(measures, self.context.spec.recipe.lambda_),
             )
         )
-        samples = [pair.prompt for pair in self.texts[: self.context.spec.evaluate.samples]]
-        self.try_sample(samples, step=step, source="base" if moment == "before" else "tuned")
+        self.sample_held_out(step=step, source="base" if moment == "before" else "tuned")
         return measures
+
+    def sample_held_out(self, *, step: int, source: Literal["base", "tuned"], answered: Collection[str] = ()) -> None:
+        """Answer the prompts of the first pairs, but for those ``answered`` already. May raise `StopNow`."""
+        prompts = [pair.prompt for pair in self.texts[: self.context.spec.evaluate.samples]]
+        self.try_sample([prompt for prompt in prompts if in_words(prompt) not in answered], step=step, source=source)
 
     def measure(self, moment: Moment) -> list[PairMeasure]:
         """Measure the pairs with the model as it is. May raise `StopNow`."""

@@ -7,6 +7,7 @@ from typing import Literal
 from orpo_studio.events import EventLogError, HoldingEventLog, JobEnded, RunEnded, RunState, read_events
 from orpo_studio.runs import Job, RunFolder, take
 from orpo_studio.trainer.context import JobContext, Lifeline, Outcome
+from orpo_studio.trainer.durable import recover_folder
 from orpo_studio.trainer.problems import LeaveNow, StopNow, explain
 
 
@@ -30,6 +31,7 @@ def run_job(folder: RunFolder, job: Job, lifeline: Lifeline, beat: Callable[[], 
 def _run(folder: RunFolder, job: Job, log: HoldingEventLog, lifeline: Lifeline, beat: Callable[[], None]) -> int:
     state = read_state(folder)
     try:
+        recover_folder(folder.adapter)
         context = JobContext(folder, folder.read_spec(), log, state, lifeline, beat)
         outcome = _dispatch(context, job)
         _say_end(folder, job, log, outcome)

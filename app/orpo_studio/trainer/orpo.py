@@ -14,10 +14,10 @@ import torch
 from torch.nn.functional import logsigmoid
 from transformers import TrainerCallback, TrainerControl
 from transformers.trainer_callback import PrinterCallback
-from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
 from orpo_studio.trainer import checkpoints
+from orpo_studio.trainer.length_groups import LengthGroups
 from orpo_studio.trainer.load import Loaded
 from orpo_studio.trainer.problems import is_out_of_memory
 from orpo_studio.trainer.saving import CheckpointSaver, NotSavedError, bytes_of_state
@@ -137,7 +137,7 @@ class StudioOrpoTrainer(ORPOTrainer):
         self.remove_callback(PrinterCallback)
         self._measure = measure
         self._home = Path(config.output_dir)
-        self._saver = CheckpointSaver(self._home, keep, seconds)
+        self._saver = CheckpointSaver(self._home, keep, seconds, self._course)
         self._at_once = config.per_device_train_batch_size
         self._is_proven = False
         self._step = Step()
@@ -170,6 +170,13 @@ class StudioOrpoTrainer(ORPOTrainer):
     def can_catch_up(self) -> bool:
         """Tell whether the last checkpoint could not be written, and now could be."""
         return self._saver.can_catch_up()
+
+    def go_on(self, checkpoint: checkpoints.Checkpoint) -> None:
+        """Train on from a checkpoint as the trainer that wrote it would have: what it decided decides the rounding."""
+        course = checkpoint.course
+        self._at_once = min(self._at_once, int(course.get("at_once", self._at_once)))
+        self._scorer.begin_at(str(course.get("way", "")), is_fused=bool(course.get("is_fused", True)))
+        self.train(resume_from_checkpoint=str(checkpoint.path))
 
     def load_weights(self, checkpoint: checkpoints.Checkpoint) -> None:
         """Take the weights, or the adapter, of a checkpoint without training on."""
@@ -353,8 +360,7 @@ class StudioOrpoTrainer(ORPOTrainer):
         if self._lengths is None:
             return super()._get_train_sampler(train_dataset)
         size = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        generator = torch.Generator().manual_seed(self.args.data_seed or self.args.seed)
-        return LengthGroupedSampler(size, lengths=self._lengths, generator=generator)
+        return LengthGroups(size, self._lengths, seed=self.args.data_seed or self.args.seed)
 
     # --- measuring and saving
 
@@ -372,6 +378,10 @@ class StudioOrpoTrainer(ORPOTrainer):
 
     def _get_output_dir(self, trial: Any) -> str:  # noqa: ARG002 - the library's signature
         return str(self._home / checkpoints.WRITING)
+
+    def _course(self) -> dict[str, Any]:
+        """Return the decisions on which the rounding of later steps depends."""
+        return {"way": self.way.value, "is_fused": self._scorer.is_fused, "at_once": self._at_once}
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Save a checkpoint, or go on without it where the listener says so.

@@ -1,5 +1,6 @@
 """The run's preference pairs: converted once into the run's folder, tokenized once for all runs like it."""
 
+import shutil
 from pathlib import Path
 
 from orpo_studio import paths
@@ -10,6 +11,7 @@ from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled, DataProblem
 from orpo_studio.runs.inputs import model_folder
 from orpo_studio.trainer.context import JobContext
+from orpo_studio.trainer.durable import sync_folder, sync_names
 from orpo_studio.trainer.load import Loaded
 from orpo_studio.trainer.problems import StopNow, TrainerProblem
 from orpo_studio.trainer.token_cache import TokenizedSplit, tokenize_data
@@ -27,6 +29,7 @@ def prepare_pairs(context: JobContext) -> PreparedData:
     """
     try:
         data = PreparedData.open(context.folder.data)
+        data.pages().close()  # a power cut may have left the file short
     except DataProblem:
         data = _convert(context)
     if data.summary.held_out == 0:
@@ -40,9 +43,11 @@ def prepare_pairs(context: JobContext) -> PreparedData:
 
 
 def _convert(context: JobContext) -> PreparedData:
+    for left in context.folder.path.glob(f".{context.folder.data.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)  # by a killed attempt; the run's lock is held, so it is nobody's
     advance = context.stage("prepare_data", "Prepare the data", total=100, unit="%")
     try:
-        return convert_plan(
+        data = convert_plan(
             plan_of(context.spec.data, context.spec.recipe.max_length, context.spec.model.path),
             context.folder.data,
             progress=lambda share: advance(int(100 * share)),
@@ -50,6 +55,9 @@ def _convert(context: JobContext) -> PreparedData:
         )
     except ConversionCancelled:
         raise StopNow from None
+    sync_folder(data.folder)
+    sync_names(context.folder.path)
+    return data
 
 
 def read_held_out(data: PreparedData) -> list[Pair]:

@@ -79,11 +79,12 @@ class Reporter(TrainerCallback):
         self._step_seconds += time.monotonic() - self._step_started
         step, plan = state.global_step, self._plan
         last = step >= plan.total_steps
-        control.should_log = step % plan.logging_steps == 0 or step == 1 or last
         control.should_evaluate = step % plan.evaluation_steps == 0 and not last
         control.should_save = step % plan.checkpoint_steps == 0 or last
         if self._answer_checkpoint() or (self._trainer is not None and self._trainer.can_catch_up()):
             control.should_save = True
+        # Means end with each checkpoint: those of a run that goes on from there are then over the same steps.
+        control.should_log = step % plan.logging_steps == 0 or step == 1 or control.should_save
         self._answer_samples(step)
         if self._context.stop_wanted() and not last:
             self._context.say(StopRequested(step=step))

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
-from orpo_studio.trainer.checkpoints import sync_folder
+from orpo_studio.trainer.durable import replace_folder, sync_folder
 from orpo_studio.trainer.load import Loaded
 from orpo_studio.trainer.problems import TrainerProblem
 
@@ -30,16 +30,6 @@ def save_result(loaded: Loaded, target: Path) -> None:
         replace_folder(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-
-
-def replace_folder(beside: Path, target: Path) -> None:
-    """Put a finished folder in the place of an older one; at no moment is a half-written one there."""
-    old = target.with_name(f".{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.replace(old)
-    beside.replace(target)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def copy_adapter(adapter: Path, target: Path, *, base_name: str) -> dict[str, float]:

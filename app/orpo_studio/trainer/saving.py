@@ -65,10 +65,13 @@ class CheckpointSaver:
         home: the folder of the checkpoints.
         keep: complete checkpoints to keep. Where room is short older ones go first, but never the last complete one.
         seconds: returns the time spent training so far.
+        course: returns what the steps behind a checkpoint depend on besides its files.
     """
 
-    def __init__(self, home: Path, keep: int, seconds: Callable[[], float]) -> None:
-        self._home, self._keep, self._seconds = home, keep, seconds
+    def __init__(
+        self, home: Path, keep: int, seconds: Callable[[], float], course: Callable[[], dict[str, Any]] = dict
+    ) -> None:
+        self._home, self._keep, self._seconds, self._course = home, keep, seconds, course
         self._owed: NotSavedError | None = None
         self._look_at = 0.0
         self._is_retry = False
@@ -120,7 +123,13 @@ class CheckpointSaver:
         shutil.rmtree(writing, ignore_errors=True)
         try:
             write()
-            return checkpoints.seal(writing / f"checkpoint-{step}", self._home, step=step, seconds=self._seconds())
+            return checkpoints.seal(
+                writing / f"checkpoint-{step}",
+                self._home,
+                step=step,
+                seconds=self._seconds(),
+                course=self._course(),
+            )
         finally:
             shutil.rmtree(writing, ignore_errors=True)
 

@@ -155,8 +155,7 @@ class _Training:
         self._reporter.follow(self._trainer)
 
     def run(self) -> Outcome:
-        if self._context.state.before is None:
-            self._measure_before()
+        self._measure_before()
         plan, context = self._plan, self._context
         first = self._resume.step if self._resume else 0
         self._clock.start()
@@ -186,7 +185,10 @@ class _Training:
         total = self._plan.total_steps
         self._context.say(Stage(name="train", title="Train", done=first, total=total, unit="steps"))
         try:
-            self._trainer.train(resume_from_checkpoint=str(self._resume.path) if self._resume else None)
+            if self._resume is None:
+                self._trainer.train()
+            else:
+                self._trainer.go_on(self._resume)
         except NonFiniteError as error:
             try:
                 self._trainer.save_now()
@@ -224,8 +226,14 @@ class _Training:
         )
 
     def _measure_before(self) -> None:
+        """Measure the base and have it answer; an attempt that was killed may have said some of it."""
+        said = self._context.state
         with self._loaded.base():
-            self._held_out.evaluate("before", step=0, epoch=0.0, seconds=0.0)
+            if said.before is None:
+                self._held_out.evaluate("before", step=0, epoch=0.0, seconds=0.0)
+            else:
+                answered = {answer.prompt for answer in said.samples if answer.source == "base"}
+                self._held_out.sample_held_out(step=0, source="base", answered=answered)
 
     def _measure_during(self, step: int, epoch: float) -> None:
         with contextlib.suppress(StopNow):  # the next step's end sees the request, saves and stops

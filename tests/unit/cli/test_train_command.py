@@ -378,3 +378,16 @@ def small_disk(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[st
     except FileNotFoundError:
         pass
     pytest.skip("this system lets nobody mount a disk of their own")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
+def test_that_a_run_whose_supervisor_is_killed_is_followed_until_its_trainer_has_saved(
+    say: Say, trainer: Trainer, model: Path, data: Path
+) -> None:
+    trainer(
+        "started(9); step(1); os.kill(os.getppid(), signal.SIGKILL); sys.stdin.read()\n"
+        "time.sleep(0.5)  # it takes a while to save\n"
+        "save(); end('stopped')"
+    )
+    said = say("train", "--model", model, "--data", data, "--json")
+    assert (said.code, said.result["state"]) == (0, "stopped")

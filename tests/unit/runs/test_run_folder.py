@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orpo_studio.config import SCHEMA_VERSION, RunSpec
-from orpo_studio.events import EvaluationMetrics, EventLog, RunEnded, RunLaunched, TrainMetrics
-from orpo_studio.runs import RunFolder, RunFolderError, RunLock, create_run, find_run, list_runs, summarize
+from orpo_studio.events import EvaluationMetrics, EventLog, RunEnded, RunLaunched, RunState, TrainMetrics
+from orpo_studio.runs import RunFolder, RunFolderError, RunLock, catalogue, create_run, find_run, list_runs, summarize
 
 SPEC = RunSpec.model_validate({"name": "First", "model": {"path": "demo"}, "data": {"source": "demo"}})
 
@@ -99,6 +99,29 @@ def test_that_only_runs_that_have_said_something_are_read_again(tmp_path: Path) 
     assert now[quiet].fold is known[quiet].fold
     assert (known[quiet].state, now[quiet].state) == ("lost", "launching")
     assert now[talking].state == "completed"
+
+
+def test_that_a_run_that_ends_while_it_is_read_is_not_shown_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = create_run(tmp_path, SPEC)
+    lock = RunLock(folder.lock_file)
+    assert lock.take()
+    read = catalogue._fold
+
+    def ends_behind_it(events_file: Path) -> RunState:
+        fold = read(events_file)
+        with EventLog(events_file) as log:
+            log.append(RunEnded(outcome="completed"))
+        lock.release()
+        return fold
+
+    with EventLog(folder.events_file) as log:
+        log.append(RunLaunched(attempt=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogue, "_fold", ends_behind_it)
+        assert summarize(folder).state == "launching"
+    assert summarize(folder).state == "completed"
 
 
 def test_that_an_absent_workspace_has_no_runs(tmp_path: Path) -> None:

@@ -61,6 +61,19 @@ class Scorer:
         were_fused, self._fused = bool(self._fused), None
         return were_fused
 
+    @property
+    def is_fused(self) -> bool:
+        """Whether any layer is computed fused."""
+        return bool(self._fused)
+
+    def begin_at(self, way: str, *, is_fused: bool) -> None:
+        """Begin where an earlier attempt of the run had come to on the ladder, so that its figures stay the same."""
+        for lower in WAYS[WAYS.index(self.choice.way) + 1 :]:
+            if lower.value == way:
+                self.choice = Choice(lower, "the run was computed so before it was resumed")
+        if not is_fused:
+            self.unfuse()
+
     def step_down(self, reason: str) -> None:
         """Take the next way down the ladder."""
         self.choice = Choice(WAYS[WAYS.index(self.choice.way) + 1], reason)

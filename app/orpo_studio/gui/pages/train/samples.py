@@ -66,7 +66,7 @@ class SamplesModel(QAbstractTableModel):
             if answer.source == "base":
                 self._put(row, replace(sample, base=answer.answer))
                 return
-            if sample.tuned is None:
+            if sample.tuned in {None, answer.answer}:  # a resumed run says again what it said behind its checkpoint
                 self._put(row, replace(sample, tuned=answer.answer))
                 return
         made = Sample(answer.step, answer.prompt, self._base.get(answer.prompt))
