@@ -133,8 +133,9 @@ def _from_mapping(value: object, field: str, roles: Mapping[str, str]) -> Messag
         )
     role_key, content_key = ("role", "content") if value.get("role") is not None else ("from", "value")
     name, content = value.get(role_key), value.get(content_key)
-    role = roles.get(name.strip().lower()) if isinstance(name, str) else None
-    if any(value.get(calls) for calls in _CALLS) or (role is None and name in _CALLERS):
+    speaker = name.strip().lower() if isinstance(name, str) else ""
+    role = roles.get(speaker)
+    if any(value.get(calls) for calls in _CALLS) or (role is None and speaker in _CALLERS):
         raise RowProblem(
             Reason.TOOL_CALL,
             f"{field} has a turn that calls a tool. Pairs hold text alone, and the turn would not be complete without "

@@ -132,6 +132,13 @@ def test_that_turns_which_call_no_tool_are_kept_with_what_a_tool_said() -> None:
     assert made == Pair([user("a"), {"role": "tool", "content": "4"}], YES, NO, 1)
 
 
+@pytest.mark.parametrize("name", [None, 3, ["user"], {"a": 1}, "narrator", ""])
+def test_that_a_speaker_who_is_not_known_is_refused_whatever_stands_there(name: object) -> None:
+    with pytest.raises(RowProblem, match="not known") as caught:
+        assemble([{"role": name, "content": "a", "from": name}], "yes", "no", row=1)
+    assert caught.value.reason is Reason.ROLES
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
