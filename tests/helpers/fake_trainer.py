@@ -42,9 +42,9 @@ def save():
     (folder.adapter / "adapter_config.json").write_text("{}")
     (folder.adapter / "adapter_model.safetensors").touch()
 
-def end(outcome="completed"):
+def end(outcome="completed", **more):
     if job == "train":
-        log.append(RunEnded(outcome=outcome, step=3, exit_code=0))
+        log.append(RunEnded(outcome=outcome, step=3, exit_code=0, **more))
     else:
         log.append(JobEnded(job=job, outcome=outcome, exit_code=0))
 """
@@ -66,15 +66,17 @@ end()
 TRAINS_UNTIL_STOPPED = """
 started(1000)
 number = 0
-while not pending(folder, "stop"):
+while not pending(folder, "stop") and not pending(folder, "pause"):
     number += 1
     step(number)
     time.sleep(0.02)
-log.append(StopRequested(step=number))
-save()
-end("stopped")
+to_pause = not pending(folder, "stop")
+log.append(StopRequested(step=number, to_pause=to_pause))
+if not to_pause:
+    save()
+end("stopped", paused=to_pause)
 """
-"""Trains until it is asked to stop."""
+"""Trains until it is asked to stop or to pause."""
 
 DIES_AT_IMPORT = "import package_that_is_not_there"
 """Dies as a broken installation does."""

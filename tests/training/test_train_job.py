@@ -23,7 +23,7 @@ from orpo_studio.events import (
     TrainingStarted,
     TrainMetrics,
 )
-from orpo_studio.runs import RunFolder
+from orpo_studio.runs import RunFolder, ask, summarize
 from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.checkpoints import COMPLETE
 
@@ -60,7 +60,7 @@ def test_that_a_run_says_all_it_should_and_leaves_an_adapter(
     assert not of_kind(events, Problem)
 
 
-def test_that_a_stopped_run_resumes_to_the_losses_of_an_uninterrupted_one(
+def test_that_a_run_paused_and_stopped_resumes_to_the_losses_of_an_uninterrupted_one(
     tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = {"lora_dropout": 0.2, "max_steps": 7}
@@ -69,20 +69,40 @@ def test_that_a_stopped_run_resumes_to_the_losses_of_an_uninterrupted_one(
     expected = run(whole)
 
     with monkeypatch.context() as patch:
-        ask_at_step(patch, 3, parts, "stop")
+        ask_at_step(patch, 3, parts, "pause")
         first = run(parts)
-    second = run(parts)
+    assert summarize(parts).state == "paused"
+    assert not parts.has_result()
+    with monkeypatch.context() as patch:
+        ask_at_step(patch, 5, parts, "stop")
+        second = run(parts)
+    assert summarize(parts).state == "stopped"
+    assert parts.has_result()
+    third = run(parts)
 
-    assert outcome(first) == "stopped"
-    assert of_kind(first, StopRequested)[0].step == 3
-    assert outcome(second) == "completed"
-    assert of_kind(second, TrainingStarted)[0].first_step == 3
-    assert not [e for e in of_kind(second, EvaluationMetrics) if e.moment == "before"]
+    assert (outcome(first), outcome(second), outcome(third)) == ("stopped", "stopped", "completed")
+    assert [event.to_pause for event in of_kind([*first, *second], StopRequested)] == [True, False]
+    assert [of_kind(part, TrainingStarted)[0].first_step for part in (first, second, third)] == [0, 3, 5]
+    assert not [e for e in of_kind(third, EvaluationMetrics) if e.moment == "before"]
     for name in ("loss", "grad_norm", "learning_rate"):
-        assert losses(first, name) | losses(second, name) == losses(expected, name)
+        assert losses(first, name) | losses(second, name) | losses(third, name) == losses(expected, name)
     assert_same_weights(whole, parts)
-    seconds = [e.seconds for e in of_kind([*first, *second], TrainMetrics)]
+    seconds = [e.seconds for e in of_kind([*first, *second, *third], TrainMetrics)]
     assert seconds == sorted(seconds)
+
+
+def test_that_a_pause_before_the_first_step_is_one_and_a_stop_outweighs_it(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path
+) -> None:
+    folder = make_run(tmp_path, tiny_model, pairs_file, recipe={"max_steps": 2})
+    ask(folder, "pause")
+    run(folder)
+    assert summarize(folder).state == "paused"
+    ask(folder, "pause")
+    ask(folder, "stop")
+    run(folder)
+    assert summarize(folder).state == "stopped"
+    assert outcome(run(folder)) == "completed"
 
 
 def assert_same_weights(first: RunFolder, second: RunFolder) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from orpo_studio import __version__
 from orpo_studio.cli.data_arguments import add_data_actions
+from orpo_studio.cli.queue_arguments import add_queue_actions, when_busy_arguments
 from orpo_studio.cli.shared_arguments import folder, sentence, settings_argument
 from orpo_studio.cli.words import CommandError, ErrorWords
 from orpo_studio.config import reference
@@ -21,6 +22,9 @@ COMMANDS = {
     "runs": "list the runs, newest first",
     "watch": "follow a run until it ends",
     "stop": "stop a run after its present step and save it",
+    "pause": "save a run and end its process, so that the card is free until it is resumed",
+    "resume": "go on with a run from its last checkpoint",
+    "queue": "runs that wait for the card and start by themselves: list, add, remove, move, start",
     "evaluate": "measure a trained run on its held-out pairs, beside its base model",
     "export": "write a run's adapter, or the merged model",
     "doctor": "what this machine has, and what that means",
@@ -99,7 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     _spec_arguments(command("probe", _train_epilog()))
     add_data_actions(command("data"), common, _Parser)
     command("runs")
-    command("watch").add_argument("run", metavar="RUN", help=RUN_HELP)
+    for name in ("watch", "pause"):
+        command(name).add_argument("run", metavar="RUN", help=RUN_HELP)
     stop = command("stop")
     stop.add_argument("run", metavar="RUN", help=RUN_HELP)
     stop.add_argument(
@@ -108,6 +113,11 @@ def _parser() -> argparse.ArgumentParser:
         default=False,
         help="do not wait: end it without saving, and kill it where it was told so before",
     )
+    resume = command("resume")
+    resume.add_argument("run", metavar="RUN", help=RUN_HELP)
+    for made in (train, resume):
+        when_busy_arguments(made)
+    add_queue_actions(command("queue"), common, _Parser, RUN_HELP)
     evaluate = command("evaluate")
     evaluate.add_argument("run", metavar="RUN", help=RUN_HELP)
     evaluate.add_argument(

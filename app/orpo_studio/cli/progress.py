@@ -211,10 +211,14 @@ def _doing(state: RunState) -> str:
     if state.stage is not None:
         return state.stage.title
     if state.ended is not None and not state.job:
+        if state.ended.paused:
+            return "Paused"
         return {"completed": "Done", "stopped": "Stopped and saved", "failed": "Failed", "lost": "Lost"}[
             state.ended.outcome
         ]
-    return "Stopping" if state.stopping else "Training" if state.training else "Starting"
+    if state.stopping:
+        return "Pausing" if state.pausing else "Stopping"
+    return "Training" if state.training else "Starting"
 
 
 def _measure(state: RunState) -> tuple[int, int, str]:

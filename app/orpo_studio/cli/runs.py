@@ -11,6 +11,7 @@ from orpo_studio.cli.output import Output
 from orpo_studio.cli.words import figure
 from orpo_studio.paths import default_workspace
 from orpo_studio.runs import RunSummary, list_runs
+from orpo_studio.runs.queue import ordinal
 from orpo_studio.words import percent, printable
 
 
@@ -35,6 +36,8 @@ def _entry(summary: RunSummary) -> dict[str, Any]:
     }
     if spec is not None:
         entry |= {"model": spec.model.path, "data": spec.data.source, "lambda": spec.recipe.lambda_}
+    if summary.place:
+        entry["place"] = summary.place
     if summary.problem is not None:
         entry["problem"] = {"code": summary.problem.code, "title": summary.problem.title, "hint": summary.problem.hint}
     return entry
@@ -58,6 +61,7 @@ def _show(summaries: list[RunSummary], output: Output, workspace: str) -> None:
 
 
 def _row(summary: RunSummary) -> list[str]:
+    state = f"{summary.state}, {ordinal(summary.place)}" if summary.place else summary.state
     spec, figures = summary.spec, summary.figures()
     described = ["", "", ""]
     if spec is not None:
@@ -66,7 +70,7 @@ def _row(summary: RunSummary) -> list[str]:
     loss = figure(figures["loss"]) if "loss" in figures else ""
     shares = [figures.get(f"reward_accuracy_{moment}") for moment in ("before", "after")]
     accuracy = " → ".join(percent(share) for share in shares if share is not None)
-    return [summary.folder.id, summary.state, *described, steps, loss, accuracy]
+    return [summary.folder.id, state, *described, steps, loss, accuracy]
 
 
 def _last(path: str) -> str:

@@ -4,6 +4,7 @@ import argparse
 
 from orpo_studio.cli.follow import watch
 from orpo_studio.cli.output import Output
+from orpo_studio.cli.queue import await_turn
 from orpo_studio.cli.train import finished
 from orpo_studio.paths import default_workspace
 from orpo_studio.runs import find_run
@@ -13,6 +14,7 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     """Do it; returns the exit code."""
     folder = find_run(arguments.workspace or default_workspace(), arguments.run)
     folder.read_spec()
+    await_turn(folder, output)
     seen = watch(folder, output)
     result = finished(folder, seen)
     if seen.end is None:

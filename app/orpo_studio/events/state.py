@@ -19,6 +19,8 @@ from orpo_studio.events.types import (
     Problem,
     RunEnded,
     RunLaunched,
+    RunQueued,
+    RunUnqueued,
     SampleAnswer,
     Stage,
     StopRequested,
@@ -32,7 +34,21 @@ from orpo_studio.events.types import (
 _MOST = 200
 """Events of one kind that are remembered, the newest of them; a run may go on for days."""
 
-StateName = Literal["created", "launching", "running", "stopping", "completed", "stopped", "failed", "lost"]
+StateName = Literal[
+    "created",
+    "waiting",
+    "launching",
+    "running",
+    "stopping",
+    "pausing",
+    "completed",
+    "stopped",
+    "paused",
+    "failed",
+    "lost",
+]
+LIVE: frozenset[StateName] = frozenset({"launching", "running", "stopping", "pausing"})
+"""States in which a supervisor trains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +86,15 @@ class RunState:
     model: ModelLoaded | None = None
     path: PathChosen | None = None
     training: TrainingStarted | None = None
+    place: float | None = None
+    """Place in the queue; None while it does not wait there."""
     stopping: bool = False
     stop: StopStage | None = None
     """How far a stop that is under way has come, of the training or of a job."""
     stop_asked: float = 0.0
     """When it was asked for, in seconds since the epoch."""
     silent: TrainerSilent | None = None
+    pausing: bool = False
     ended: RunEnded | None = None
     job: str = ""
     job_ended: JobEnded | None = None
@@ -101,14 +120,20 @@ class RunState:
         """Optimizer steps of the whole run; 0 before they are known."""
         return self.training.total_steps if self.training else 0
 
+    @property
+    def _is_open(self) -> bool:
+        return self.attempts > 0 and self.ended is None
+
     def name(self, *, lock_held: bool) -> StateName:
         """Return the state of the training, given whether a supervisor lives."""
+        if self.place is not None:
+            return "launching" if lock_held and not self.job else "waiting"
         if self.ended is not None:
-            return self.ended.outcome
+            return "paused" if self.ended.paused else self.ended.outcome
         if not lock_held:
             return "lost" if self.attempts else "created"
         if self.stopping:
-            return "stopping"
+            return "pausing" if self.pausing else "stopping"
         return "running" if self.training else "launching"
 
     def remaining_seconds(self) -> float | None:
@@ -135,6 +160,7 @@ class RunState:
                 self.attempts = event.attempt
                 self.stopping, self.ended, self.training, self.stage = False, None, None, None
                 self._nothing_pending()
+                self.place, self.pausing = None, False
                 self.problems = []
             case Stage():
                 self.stage = event
@@ -157,7 +183,7 @@ class RunState:
             case Problem():
                 self.problems = _with_last(self.problems, event)
             case StopRequested():
-                self.stopping = True
+                self.stopping, self.pausing = True, event.to_pause
             case StopStage():
                 self.stop_asked = self.stop_asked if self.stop else event.time
                 self.stop = event
@@ -167,8 +193,12 @@ class RunState:
             case TrainerHeard():
                 self.silent = None
             case RunEnded():
-                self.ended, self.stage = event, None
+                self.ended, self.stage, self.place = event, None, None
                 self._nothing_pending()
+            case RunQueued() if event.attempts == self.attempts and not self._is_open:
+                self.place = event.place
+            case RunUnqueued():
+                self.place = None
             case JobStarted():
                 self.job, self.job_ended = event.job, None
                 self._nothing_pending()

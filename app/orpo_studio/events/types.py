@@ -164,10 +164,11 @@ class Problem(Event):
 
 
 class StopRequested(Event):
-    """The trainer has seen a request to stop and will save and end after this step."""
+    """The trainer has seen a request to stop, or to pause, and will save and end after this step."""
 
     type: Literal["stop.requested"] = "stop.requested"
     step: int
+    to_pause: bool = False
 
 
 class StopStage(Event):
@@ -210,6 +211,8 @@ class RunEnded(Event):
     """Training is over. ``lost`` is written by whoever finds a run without an end and without a supervisor.
 
     ``forced`` tells that it was ended without saving, since it did not answer a stop or a person would not wait.
+    A pause is a stop that leaves a checkpoint and no result: ``stopped`` with ``paused``, which readers that know no
+    pause take for a stop.
     """
 
     type: Literal["run.ended"] = "run.ended"
@@ -219,6 +222,26 @@ class RunEnded(Event):
     signal: int | None = None
     log_tail: str = ""
     forced: bool = False
+    paused: bool = False
+
+
+class RunQueued(Event):
+    """The run waits in the queue until it is launched; said again, it has been moved.
+
+    Attributes:
+        place: runs start in the order of their places; any numbers.
+        attempts: how often the run had been launched. Said of another number it is too late, and without effect.
+    """
+
+    type: Literal["run.queued"] = "run.queued"
+    place: float = Field(allow_inf_nan=False)
+    attempts: int
+
+
+class RunUnqueued(Event):
+    """The run was taken out of the queue."""
+
+    type: Literal["run.unqueued"] = "run.unqueued"
 
 
 class JobStarted(Event):
@@ -334,6 +357,8 @@ KnownEvent = (
     | TrainerSilent
     | TrainerHeard
     | RunEnded
+    | RunQueued
+    | RunUnqueued
     | JobStarted
     | JobEnded
     | EvaluationFinished

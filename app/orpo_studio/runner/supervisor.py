@@ -29,6 +29,7 @@ from orpo_studio.runner.silence import SilenceWatch
 from orpo_studio.runner.stopping import StopLadder, StopLimits
 from orpo_studio.runner.trainer_process import TrainerProcess
 from orpo_studio.runs import Job, RunFolder, RunLock
+from orpo_studio.runs.catalogue import fold_events
 from orpo_studio.runs.control import ask
 from orpo_studio.runs.heartbeat import SILENT_SECONDS
 from orpo_studio.runs.launch import mark_lost
@@ -54,21 +55,38 @@ class Limits:
     stop: StopLimits = field(default_factory=StopLimits)
 
 
-def supervise(folder: RunFolder, job: Job, limits: Limits | None = None) -> int:
-    """Run one job from start to end. Returns the exit code of this process: 0 when the job completed or was stopped."""
+BUSY, NOT_WRITABLE, NOT_QUEUED = 3, 4, 5
+"""Exit codes of a supervisor that started nothing."""
+
+
+def supervise(folder: RunFolder, job: Job, limits: Limits | None = None, *, only_if_queued: bool = False) -> int:
+    """Run one job from start to end.
+
+    Args:
+        folder: the run.
+        job: what to do.
+        limits: how patient to be; by default as a person would.
+        only_if_queued: start nothing where the run waits in the queue no longer, as when somebody else has started it.
+
+    Returns:
+        The exit code of this process: 0 when the job completed or was stopped.
+    """
     lock = RunLock(folder.lock_file)
     began = time.monotonic()
     try:
         mark_lost(folder)
         if not lock.take():
             print(f"The run {folder.id} is already being worked on: its lock is held.", flush=True)
-            return 3
+            return BUSY
+        if only_if_queued and fold_events(folder.events_file).place is None:
+            print(f"The run {folder.id} waits in the queue no longer.", flush=True)
+            return NOT_QUEUED
         with EventLog(folder.events_file) as log:
             supervisor = _Supervisor(folder, job, log, lock, limits or Limits())
             code = supervisor.run()
     except OSError as error:  # a full or read-only disk: there is nowhere else to say it
         print(f"The events of {folder.id} could not be written: {error}", flush=True)
-        return 4
+        return NOT_WRITABLE
     finally:
         lock.release()
     # Without the lock: a desktop that does not answer must not hold up what comes next.

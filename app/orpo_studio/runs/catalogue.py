@@ -26,6 +26,7 @@ class RunSummary:
         state: as computed from events and lock.
         fold: its events added up. Training metrics but the last are left out, for speed.
         problem: why it cannot be opened.
+        place: in the queue, from 1; 0 where it does not wait there.
         stamp: sizes and times of the files it was read from; while they stay, so does all but the state.
     """
 
@@ -34,6 +35,7 @@ class RunSummary:
     state: StateName
     fold: RunState
     problem: RunFolderError | None = None
+    place: int = 0
     stamp: tuple[int, ...] = ()
 
     @property
@@ -67,12 +69,12 @@ def summarize(folder: RunFolder, known: RunSummary | None = None) -> RunSummary:
         problem = error
     fold = RunState()
     try:
-        fold = _fold(folder.events_file)
+        fold = fold_events(folder.events_file)
     except OSError as error:
         detail = f"{folder.events_file}: {error.strerror or error}."
         hint = "Allow reading there. Its folder is untouched."
         problem = problem or RunFolderError("unreadable-run", f"The run {folder.id} cannot be read.", detail, hint)
-    return RunSummary(folder, spec, fold.name(lock_held=held), fold, problem, stamp)
+    return RunSummary(folder, spec, fold.name(lock_held=held), fold, problem, stamp=stamp)
 
 
 def list_runs(workspace: Path, known: Iterable[RunSummary] = ()) -> list[RunSummary]:
@@ -87,9 +89,10 @@ def list_runs(workspace: Path, known: Iterable[RunSummary] = ()) -> list[RunSumm
     if not runs.is_dir():
         return []
     folders = [RunFolder(path) for path in runs.iterdir() if (path / "run.toml").is_file()]
-    return [
+    found = [
         summarize(folder, earlier.get(folder)) for folder in sorted(folders, key=lambda folder: folder.id, reverse=True)
     ]
+    return _with_places(found)
 
 
 def find_run(workspace: Path, name: str) -> RunFolder:
@@ -120,6 +123,13 @@ def find_run(workspace: Path, name: str) -> RunFolder:
     )
 
 
+def _with_places(summaries: list[RunSummary]) -> list[RunSummary]:
+    queued = sorted((s.fold.place, s.folder.id) for s in summaries if s.fold.place is not None)
+    places = {run_id: place for place, (_, run_id) in enumerate(queued, start=1)}
+    numbered = ((summary, places.get(summary.folder.id, 0)) for summary in summaries)
+    return [summary if summary.place == place else replace(summary, place=place) for summary, place in numbered]
+
+
 def _stamp(folder: RunFolder) -> tuple[int, ...]:
     found: list[int] = []
     for path in (folder.spec_file, folder.events_file):
@@ -132,7 +142,7 @@ def _stamp(folder: RunFolder) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _fold(events_file: Path) -> RunState:
+def fold_events(events_file: Path) -> RunState:
     """Fold a stream without parsing the many training metrics and machine samples, but the last of each."""
     fold = RunState()
     skipped: dict[bytes, bytes] = {}

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from orpo_studio.runs.folder import RunFolder
 
-RequestName = Literal["stop", "checkpoint", "sample", "end_now", "leave"]
+RequestName = Literal["stop", "pause", "checkpoint", "sample", "end_now", "leave"]
 """``end_now`` is for the supervisor: a stop goes on to its next stage at once. With ``leave`` it has the trainer end
 without saving. The others are the person's to the trainer.
 """

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from orpo_studio.events import EventLog, JobEnded, RunEnded, RunState, read_events
@@ -40,12 +41,19 @@ def training_python() -> str:
     return os.environ.get(TRAINING_PYTHON_VARIABLE) or sys.executable
 
 
-def launch(folder: RunFolder, job: Job = Job.TRAIN, **request: Any) -> subprocess.Popen[bytes]:
+ONLY_IF_QUEUED = "--only-if-queued"
+"""Argument of a supervisor that shall leave again unless its run still waits in the queue."""
+
+
+def launch(
+    folder: RunFolder, job: Job = Job.TRAIN, *, only_if_queued: bool = False, **request: Any
+) -> subprocess.Popen[bytes]:
     """Start the supervisor of a run for a job.
 
     Args:
         folder: the run.
         job: training (a resume when there are checkpoints), evaluation, export, probe or margins.
+        only_if_queued: let the supervisor leave again where the run waits no longer, once it has the run's lock.
         request: details of an evaluation (``prompts``), an export (``kind``, ``target``) or margins (``pairs``,
             ``sample``).
 
@@ -65,21 +73,13 @@ def launch(folder: RunFolder, job: Job = Job.TRAIN, **request: Any) -> subproces
         )
     folder.read_spec()
     command = [training_python(), "-P", "-m", "orpo_studio.runner", str(folder.path), job.value]
+    if only_if_queued:
+        command.append(ONLY_IF_QUEUED)
     try:
         for stale in REQUESTS:
             take(folder, stale)
         _write_request(folder, job, request)
-        with folder.console_log.open("ab") as log:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=folder.path,
-                start_new_session=True,
-                creationflags=_OWN_CONSOLE,
-                env=_child_environment(),
-            )
+        return start_detached(command, folder.path, folder.console_log)
     except OSError as error:
         raise RunFolderError(
             "cannot-start",
@@ -89,6 +89,34 @@ def launch(folder: RunFolder, job: Job = Job.TRAIN, **request: Any) -> subproces
             if error.errno in {errno.ENOSPC, errno.EDQUOT}
             else "Allow writing there, then start it again.",
         ) from None
+
+
+def start_detached(command: list[str], place: Path, log_file: Path) -> subprocess.Popen[bytes]:
+    """Start a process that outlives this one, in a session of its own, with what it prints added to a file.
+
+    Raises:
+        OSError: it could not be started, or the file cannot be written.
+    """
+    with log_file.open("ab") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=place,
+            start_new_session=True,
+            creationflags=_OWN_CONSOLE,
+            env=_child_environment(),
+        )
+
+
+_left_going: list[subprocess.Popen[bytes]] = []
+
+
+def leave_going(process: subprocess.Popen[bytes]) -> None:
+    """Let a process go on that nobody here waits for; those that have ended since are collected."""
+    _left_going[:] = [earlier for earlier in _left_going if earlier.poll() is None]
+    _left_going.append(process)
 
 
 def _child_environment() -> dict[str, str]:

@@ -14,7 +14,7 @@ from orpo_studio.events.types import Event
 from orpo_studio.runs import RunFolder, pending, take
 from orpo_studio.trainer.problems import StopNow
 
-Outcome = Literal["completed", "stopped"]
+Outcome = Literal["completed", "stopped", "paused"]
 """How a job ends when nothing goes wrong."""
 
 _STAGE_SECONDS = 0.25
@@ -80,12 +80,17 @@ class JobContext:
         self.log.append(event)
 
     def stop_wanted(self) -> bool:
-        """Tell whether the person, or the supervisor's end, asks the job to stop."""
-        return self.lifeline.is_cut or pending(self.folder, "stop")
+        """Tell whether the person, or the supervisor's end, asks the job to stop or to pause."""
+        return self.lifeline.is_cut or pending(self.folder, "stop") or pending(self.folder, "pause")
+
+    def only_pause_wanted(self) -> bool:
+        """Tell whether what is asked for is a pause; a stop that is asked for as well outweighs it."""
+        return not self.lifeline.is_cut and not pending(self.folder, "stop") and pending(self.folder, "pause")
 
     def forget_stop(self) -> None:
-        """Take the request to stop, once it is answered."""
+        """Take the request to stop or to pause, once it is answered."""
         take(self.folder, "stop")
+        take(self.folder, "pause")
 
     def check_stop(self) -> None:
         """Leave off here when a stop is wanted.

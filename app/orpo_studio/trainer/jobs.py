@@ -30,14 +30,17 @@ def run_job(folder: RunFolder, job: Job, lifeline: Lifeline, beat: Callable[[], 
 
 def _run(folder: RunFolder, job: Job, log: HoldingEventLog, lifeline: Lifeline, beat: Callable[[], None]) -> int:
     state = read_state(folder)
+    context = None
     try:
         recover_folder(folder.adapter)
         context = JobContext(folder, folder.read_spec(), log, state, lifeline, beat)
         outcome = _dispatch(context, job)
         _say_end(folder, job, log, outcome)
     except StopNow:
-        take(folder, "stop")
-        _say_end(folder, job, log, "stopped")
+        outcome = "paused" if context is not None and context.only_pause_wanted() else "stopped"
+        for answered in ("stop", "pause"):
+            take(folder, answered)
+        _say_end(folder, job, log, outcome)
     except LeaveNow:
         _say_forced_end(folder, job, log)
         return 1
@@ -87,14 +90,17 @@ def _say_end(
     folder: RunFolder,
     job: Job,
     log: HoldingEventLog,
-    outcome: Literal["completed", "stopped", "failed"],
+    outcome: Outcome | Literal["failed"],
     exit_code: int = 0,
 ) -> None:
     log.settle()  # what was reached is read from the stream
+    paused = outcome == "paused"
+    kind = "stopped" if outcome == "paused" else outcome
     if job is Job.TRAIN:
-        log.append(RunEnded(outcome=outcome, step=read_state(folder).latest.step, exit_code=exit_code))
+        step = read_state(folder).latest.step
+        log.append(RunEnded(outcome=kind, step=step, exit_code=exit_code, paused=paused))
     else:
-        log.append(JobEnded(job=job.value, outcome=outcome, exit_code=exit_code))
+        log.append(JobEnded(job=job.value, outcome=kind, exit_code=exit_code))
 
 
 def _say_forced_end(folder: RunFolder, job: Job, log: HoldingEventLog) -> None:

@@ -56,7 +56,9 @@ class Reporter(TrainerCallback):
         self._step_started = 0.0
         self._step_seconds = 0.0
         self.stopped = False
-        """Whether the person asked to stop, so that the training ended before its last step."""
+        """Whether the person asked to stop or to pause, so that the training ended before its last step."""
+        self.paused = False
+        """Whether it was a pause."""
 
     def follow(self, trainer: StudioOrpoTrainer) -> None:
         """Take the trainer whose tokens are counted."""
@@ -87,7 +89,8 @@ class Reporter(TrainerCallback):
         control.should_log = step % plan.logging_steps == 0 or step == 1 or control.should_save
         self._answer_samples(step)
         if self._context.stop_wanted() and not last:
-            self._context.say(StopRequested(step=step))
+            self.paused = self._context.only_pause_wanted()
+            self._context.say(StopRequested(step=step, to_pause=self.paused))
             self._context.forget_stop()
             self.stopped = True
             control.should_log = control.should_save = control.should_training_stop = True

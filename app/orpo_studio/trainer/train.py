@@ -174,6 +174,8 @@ class _Training:
             self._trainer.load_weights(self._resume)  # ended between the last step and the saved result
         else:
             self._steps(first)
+        if self._reporter.paused and not context.stop_wanted():  # the checkpoint is all that going on takes, and the card is wanted
+            return "paused"
         context.say(Stage(name="save", title="Save the result"))
         self._save_result()
         if self._reporter.stopped:  # what was learned so far can be asked and exported; the checkpoint goes on

@@ -127,6 +127,18 @@ def test_that_stop_asks_and_watch_sees_the_end(say: Say, running: RunFolder) -> 
     assert say("stop", running.id, "--json").error["code"] == "not-running"
 
 
+def test_that_pause_frees_the_card_and_resume_goes_on(say: Say, running: RunFolder, trainer: Trainer) -> None:
+    assert say("pause", running.id, "--json").result["state"] == "pausing"
+    watched = say("watch", running.id)
+    assert "paused" in watched.out
+    wait_until(lambda: not is_held(running.lock_file))
+    assert "paused" in say("runs").out
+    assert say("pause", running.id, "--json").error["code"] == "not-training"
+    trainer(TRAINS)
+    assert say("resume", running.id, "--json").result["state"] == "completed"
+    assert say("resume", running.id, "--json").error["code"] == "already-completed"
+
+
 def test_that_ctrl_c_in_watch_leaves_the_run_alone(workspace: Path, running: RunFolder) -> None:
     command = [sys.executable, "-m", "orpo_studio.cli", "watch", running.id, "--workspace", str(workspace)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as terminal:

@@ -1,0 +1,65 @@
+"""Why a run should not start now: another one is under way, or another program holds the card."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from orpo_studio import paths
+from orpo_studio.events.state import LIVE
+from orpo_studio.runs.card import CardUse
+from orpo_studio.runs.catalogue import RunSummary
+from orpo_studio.runs.folder import RunFolder
+from orpo_studio.runs.launch import Job
+from orpo_studio.runs.lock import is_held
+
+_JOBS = {Job.EVALUATE.value: "is being evaluated", Job.EXPORT.value: "is being exported"}
+_PASSING = {Job.PROBE: "two steps are being tried", Job.MARGINS: "the base model is being asked"}
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What is in the way of a start.
+
+    Attributes:
+        clause: in words, to follow “Waits:”.
+        is_own: a run of the same workspace is under way; else something outside of it.
+    """
+
+    clause: str
+    is_own: bool
+
+    @property
+    def sentence(self) -> str:
+        """The words as a sentence."""
+        return f"{self.clause[:1].upper()}{self.clause[1:]}."
+
+
+def find_obstacle(summaries: Iterable[RunSummary], card: CardUse, *, passing: bool = True) -> Obstacle | None:
+    """Return what is in the way of starting a run of a workspace, or None.
+
+    Args:
+        summaries: all runs of the workspace.
+        card: who holds the card.
+        passing: whether jobs that leave no run, such as a probe, are in the way as well.
+    """
+    for summary in summaries:
+        if summary.state in LIVE:
+            doing = {"stopping": "is stopping", "pausing": "is pausing", "launching": "is starting"}
+            return Obstacle(f"“{summary.title}” {doing.get(summary.state, 'is training')}", is_own=True)
+        if summary.fold.job and is_held(summary.folder.lock_file):
+            return Obstacle(f"“{summary.title}” {_JOBS.get(summary.fold.job, 'is being worked on')}", is_own=True)
+    if passing and (job := _passing_job()) is not None:
+        return Obstacle(_PASSING[job], is_own=True)
+    if card.fault:
+        return Obstacle(f"the card cannot be used ({card.fault})", is_own=False)
+    if card.holders:
+        more = f" and {len(card.holders) - 1} more" if len(card.holders) > 1 else ""
+        return Obstacle(f"the card is held by {card.holders[0]}{more}", is_own=False)
+    return None
+
+
+def _passing_job() -> Job | None:
+    for job in _PASSING:
+        folders = (paths.cache_folder() / job.value / "runs").glob("*/")
+        if any(is_held(RunFolder(folder).lock_file) for folder in folders):
+            return job
+    return None

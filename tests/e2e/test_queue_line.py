@@ -1,0 +1,47 @@
+"""Two real runs that follow each other while no window is open."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from helpers.waiting import wait_until
+from orpo_studio.events import RunLaunched, read_events
+from orpo_studio.runs import RunFolder, list_runs
+from orpo_studio.runs.queue import is_kept
+
+
+def terminal(workspace: Path, *words: str) -> None:
+    command = [sys.executable, "-m", "orpo_studio.cli", *words, "--workspace", str(workspace)]
+    subprocess.run(command, check=True, timeout=120)
+
+
+def launched(folder: RunFolder) -> list[float]:
+    return [event.time for event in read_events(folder.events_file) if isinstance(event, RunLaunched)]
+
+
+@pytest.mark.slow
+def test_that_runs_in_the_queue_are_trained_one_after_the_other(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    options = ("--model", "demo", "--data", "demo", "--queue", "--set", "evaluate.samples=0")
+    for number in (1, 2):
+        terminal(workspace, "train", *options, "--max-steps", "2", "--name", f"Bot {number}")
+
+    def states() -> list[str]:
+        found = [summary.state for summary in list_runs(workspace)]
+        assert "failed" not in found
+        return found
+
+    wait_until(lambda: states() == ["completed", "completed"], 240, "both runs to be trained")
+    second, first = list_runs(workspace)
+    assert (first.title, second.title) == ("Bot 1", "Bot 2")
+    assert first.folder.has_result()
+    assert second.folder.has_result()
+    assert first.fold.ended is not None
+    (began,) = launched(second.folder)
+    assert len(launched(first.folder)) == 1
+    assert first.fold.ended.time < began
+    wait_until(lambda: not is_kept(workspace), what="the process that starts what waits to leave")
