@@ -90,6 +90,7 @@ class Actions:
             ActionInfo("Start training", "Run", bench.start, ("Ctrl+Return", "Ctrl+Enter")),
             ActionInfo("Stop and save", "Run", partial(bench.request, "stop"), ("Ctrl+.",)),
             ActionInfo("End now without saving", "Run", self._end_now),
+            ActionInfo("Pause", "Run", partial(bench.request, "pause"), ("Ctrl+P",)),
             ActionInfo("Sample now", "Run", partial(bench.request, "sample")),
             ActionInfo("Save a checkpoint now", "Run", partial(bench.request, "checkpoint")),
             ActionInfo("New run", "Run", bench.show_draft, ("Ctrl+N",)),

@@ -10,6 +10,7 @@ from orpo_studio.events import AnyEvent, EventTail, Machine, RunState, TrainMetr
 from orpo_studio.events.state import StateName
 from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.runs import RunFolder, is_held, mark_lost
+from orpo_studio.runs.launch import leave_going
 
 POLL_MS = 100
 BEHIND_MS = 1
@@ -66,6 +67,8 @@ class RunFollower(QObject):
     def stop(self) -> None:
         """Follow no longer."""
         self._timer.stop()
+        if self._process is not None:
+            leave_going(self._process)
 
     def hold_back_while(self, condition: Callable[[], bool]) -> None:
         """Read nothing while the condition holds: somebody has not yet taken in what was read before."""

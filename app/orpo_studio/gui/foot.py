@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QWidget
 
 from orpo_studio.config import Issue
+from orpo_studio.events.state import LIVE
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label, set_kind
@@ -37,11 +38,15 @@ class Foot(QFrame):
         self.fix = button("", self._open_issues, "link")
         self.status = label("", "muted")
         self.use_settings = button("Use these settings", self._use_settings)
+        self.pause = button("Pause", self._pause, hint="Save, end the process and free its memory (Ctrl+P)")
+        self.take_out = button("Take out of the queue", self._take_out)
         self.main = button("Start training", self._act, "main")
         for widget in (self.fix, self.status):
             layout.addWidget(widget)
         layout.addStretch(1)
         layout.addWidget(self.use_settings)
+        layout.addWidget(self.pause)
+        layout.addWidget(self.take_out)
         layout.addWidget(self.main)
         self._tick = QTimer(self, interval=TICK_MS)
         self._tick.timeout.connect(self.refresh)
@@ -49,7 +54,7 @@ class Foot(QFrame):
 
     def in_order(self) -> tuple[QWidget, ...]:
         """Return what takes the focus, as it is read."""
-        return self.fix, self.use_settings, self.main
+        return self.fix, self.use_settings, self.pause, self.take_out, self.main
 
     def refresh(self) -> None:
         """Show the present state."""
@@ -57,6 +62,9 @@ class Foot(QFrame):
         self.use_settings.setVisible(follower is not None)
         self._tick.stop()
         set_kind(self.status, "muted")
+        self.pause.setVisible(follower is not None and follower.state in LIVE)
+        self.take_out.setVisible(follower is not None and follower.state == "waiting")
+        self.pause.setEnabled(follower is not None and follower.state == "running")
         if follower is not None:
             self._show_run(follower.state, is_live=follower.is_live, is_resumable=bool(follower.fold.checkpoints))
             self._show_trouble(follower)
@@ -82,29 +90,34 @@ class Foot(QFrame):
             "launching": "Starting…",
             "running": "Training. The run goes on when this window is closed.",
             "stopping": "Stopping after this step…",
+            "pausing": "Pausing after this step…",
             "completed": "Finished.",
             "stopped": "Stopped and saved.",
+            "paused": "Paused. Its memory is free again; the run goes on where it was.",
             "failed": "Ended with an error.",
             "lost": "Ended without a word: the machine or its processes were shut down.",
             "created": "Not started.",
+            "waiting": "Starts by itself when its turn has come, also when this window is closed.",
         }
-        running = state in {"launching", "running", "stopping"}
+        running = state in LIVE
         full = self._bench.disk.is_full and (running or state == "lost")
         self.status.setText(_FULL["live" if running else "lost"] if full else words[state])
         set_kind(self.status, "attention" if full else "muted")
-        resumable = not is_live and state in {"stopped", "failed", "lost"} and is_resumable
+        resumable = not is_live and (state == "paused" or (state in {"stopped", "failed", "lost"} and is_resumable))
         restartable = not is_live and state in {"created", "failed", "lost"} and not is_resumable
-        self.main.setVisible(running or resumable or restartable)
+        waiting = state == "waiting"
+        self.main.setVisible(running or resumable or restartable or waiting)
         stop = "Stop" if state == "launching" else "Stop and save"
-        self.main.setText(stop if running else "Resume" if resumable else "Start again")
+        other = "Start anyway" if waiting else "Resume" if resumable else "Start again"
+        self.main.setText(stop if running else other)
         self.main.setToolTip("Ctrl+." if running else "")
-        set_kind(self.main, "" if running else "main")
+        set_kind(self.main, "" if running or waiting else "main")
         self.main.setEnabled(state != "stopping")
 
     def _show_trouble(self, follower: RunFollower) -> None:
         """Say of a stop how far it is, and of a run whether it makes progress; the clock runs on while it is shown."""
         fold, now = follower.fold, time.time()
-        if fold.ended is not None and fold.ended.forced and not fold.job:
+        if fold.ended is not None and fold.ended.forced and not fold.job and fold.place is None:
             self.status.setText("Ended without saving its last steps.")
         if not follower.is_live or (fold.stop is None and fold.silent is None):
             return
@@ -116,13 +129,23 @@ class Foot(QFrame):
             self.status.setText(silence_words(fold.silent, now).title)
             set_kind(self.status, "attention")
 
+    def _take_out(self) -> None:
+        if self._bench.follower is not None:
+            self._bench.queue.take_out(self._bench.follower.folder)
+
+    def _pause(self) -> None:
+        self._bench.request("pause")
+        self.pause.setEnabled(False)
+
     def _act(self) -> None:
         follower = self._bench.follower
         if follower is None:
             self._bench.start()
-        elif follower.state in {"launching", "running"}:
+        elif follower.state in {"launching", "running", "pausing"}:
             self._bench.request("stop")
             self.main.setEnabled(False)
+        elif follower.state == "waiting":
+            self._bench.start_anyway()
         else:
             self._bench.resume()
 

@@ -5,11 +5,10 @@ import subprocess
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from orpo_studio.events import JobEnded, Stage
+from orpo_studio.events.state import LIVE
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import RunFolder, ask
-
-_LIVE = frozenset({"launching", "running", "stopping"})
 
 
 class PassingJob(QObject):
@@ -44,7 +43,7 @@ class PassingJob(QObject):
         self.changed.emit()
 
     def _is_busy_elsewhere(self) -> bool:
-        return any(summary.state in _LIVE for summary in self._bench.runs.summaries)
+        return any(summary.state in LIVE for summary in self._bench.runs.summaries)
 
     def _follow(self, folder: RunFolder, process: "subprocess.Popen[bytes]") -> None:
         self._process, self._follower = process, RunFollower(folder, self)

@@ -1,4 +1,4 @@
-"""The left edge: the six steps with their states, and the runs under them."""
+"""The left edge: the six steps with their states, and under them the queue and the runs."""
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
@@ -87,11 +87,11 @@ class StepButton(QToolButton):
 
 
 class Rail(QFrame):
-    """Steps and runs."""
+    """Steps, queue and runs."""
 
     step_chosen = Signal(str)
 
-    def __init__(self, bench: Workbench, runs: QWidget) -> None:
+    def __init__(self, bench: Workbench, queue: QWidget, runs: QWidget) -> None:
         super().__init__()
         self.setProperty("kind", "rail")
         self.setFixedWidth(em(RAIL_EM))
@@ -108,6 +108,7 @@ class Rail(QFrame):
             layout.addWidget(button)
         layout.addSpacing(em(0.5))
         layout.addWidget(line())
+        layout.addWidget(queue)
         layout.addWidget(runs, 1)
         self.refresh()
 

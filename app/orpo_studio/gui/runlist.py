@@ -1,11 +1,15 @@
-"""The runs of the workspace, kept up to date in the background."""
+"""The runs of the workspace, and who holds the card, kept up to date in the background."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.runs import RunSummary, list_runs
+
+if TYPE_CHECKING:
+    from orpo_studio.runs.card import CardUse, CardWatch
 
 REFRESH_MS = 3000
 
@@ -14,15 +18,21 @@ class RunList(QObject):
     """Summaries of all runs, newest first."""
 
     changed = Signal()
+    looked = Signal()
+    """The runs and the card were looked at, whether anything changed or not."""
 
     def __init__(self, workspace: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.workspace = workspace
         self.summaries: list[RunSummary] = []
+        self.card: CardUse | None = None
+        """Who holds the card; None before the first look."""
         self.problem = ""
+        self._watch: CardWatch | None = None
         self._task: Task | None = None
+        self._again = False
         self._timer = QTimer(self, interval=REFRESH_MS)
-        self._timer.timeout.connect(self.refresh)
+        self._timer.timeout.connect(self._on_time)
 
     def start(self) -> None:
         """Begin to look, now and every few seconds."""
@@ -32,6 +42,7 @@ class RunList(QObject):
     def stop(self) -> None:
         """Look no longer."""
         self._timer.stop()
+        self._again = False
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -44,22 +55,41 @@ class RunList(QObject):
         self.start()
 
     def refresh(self) -> None:
-        """Look once, unless a look is under way."""
-        if self._task is None:
-            workspace, known = self.workspace, self.summaries
-            self._task = run_in_background(self, lambda _task: list_runs(workspace, known), self._done, self._failed)
+        """Look now. What a look that is under way brings is older than what was done meanwhile: it is dropped."""
+        if self._task is not None:
+            self._again = True
+            return
+        workspace, known = self.workspace, self.summaries
+        self._task = run_in_background(self, lambda _task: self._look(workspace, known), self._done, self._failed)
 
-    def _done(self, summaries: list[RunSummary]) -> None:
+    def _on_time(self) -> None:
+        if self._task is None:
+            self.refresh()
+
+    def _look(self, workspace: Path, known: list[RunSummary]) -> "tuple[list[RunSummary], CardUse]":
+        from orpo_studio.runs.card import CardWatch  # psutil can wait until after the first paint
+
+        if self._watch is None:
+            self._watch = CardWatch()
+        return list_runs(workspace, known), self._watch.look()
+
+    def _done(self, found: "tuple[list[RunSummary], CardUse]") -> None:
         self._task, self.problem = None, ""
+        if self._again:
+            self._again = False
+            self.refresh()
+            return
+        summaries, self.card = found
         if [_face(s) for s in summaries] != [_face(s) for s in self.summaries]:
             self.summaries = summaries
             self.changed.emit()
+        self.looked.emit()
 
     def _failed(self, error: Exception) -> None:
-        self._task, self.problem = None, f"The runs in {self.workspace} cannot be listed: {error}."
+        self._task, self._again, self.problem = None, False, f"The runs in {self.workspace} cannot be listed: {error}."
         self.changed.emit()
 
 
 def _face(summary: RunSummary) -> tuple[object, ...]:
     """Return what a list shows of a run, to tell whether anything changed."""
-    return summary.folder.id, summary.title, summary.state, summary.fold.last_seq, summary.fold.job
+    return summary.folder.id, summary.title, summary.state, summary.fold.last_seq, summary.fold.job, summary.place

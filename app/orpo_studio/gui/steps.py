@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from orpo_studio.events.state import LIVE
 from orpo_studio.gui.workbench import Workbench
 
 
@@ -58,8 +59,10 @@ def _of_run(bench: Workbench, key: str) -> StepState:
         return StepState.DONE
     fold, state = follower.fold, follower.state
     if key == "train":
-        if state in {"launching", "running", "stopping"}:
+        if state in LIVE:
             return StepState.RUNNING
+        if state in {"waiting", "paused"}:
+            return StepState.READY
         return StepState.DONE if state in {"completed", "stopped"} else StepState.ATTENTION
     if fold.job == {"evaluate": "evaluate", "ship": "export"}[key]:
         return StepState.RUNNING

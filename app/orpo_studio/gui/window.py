@@ -12,6 +12,7 @@ from orpo_studio.gui.theme import em
 if TYPE_CHECKING:
     from orpo_studio.gui.pages.data import DataPage
     from orpo_studio.gui.pages.page import Page
+    from orpo_studio.gui.runs.queue import StartQuestion
     from orpo_studio.gui.workbench import Workbench
 
 
@@ -47,6 +48,7 @@ class MainWindow(QMainWindow):
         from orpo_studio.gui.pairs.actions import data_actions
         from orpo_studio.gui.palette import Palette
         from orpo_studio.gui.rail import Rail
+        from orpo_studio.gui.runs.queue_list import QueueList
         from orpo_studio.gui.runs.rail_list import RunListView
 
         self.bench = bench
@@ -54,7 +56,8 @@ class MainWindow(QMainWindow):
         self.stack = PageStack(bench)
         self.pages = self.stack.pages
         self.runs = RunListView(bench)
-        self.rail = Rail(bench, self.runs)
+        self.queue = QueueList(bench)
+        self.rail = Rail(bench, self.queue, self.runs)
         self.header = Header(bench)
         self.notices = NoticeStrip()
         self.foot = Foot(bench)
@@ -150,6 +153,9 @@ class MainWindow(QMainWindow):
         bench.issues_changed.connect(self.refresh)
         bench.subject_changed.connect(self._on_subject)
         bench.run_started.connect(lambda: self.show_page("train"))
+        bench.run_shown.connect(lambda: self.show_page("train"))
+        bench.start_in_question.connect(self._ask_before_starting)
+        bench.queue.changed.connect(self.refresh)
         self.header.menu.setMenu(self.actions_table.menu())
         palette = QShortcut(QKeySequence("Ctrl+K"), self)
         palette.activated.connect(self.palette_dialog.open_fresh)
@@ -174,6 +180,11 @@ class MainWindow(QMainWindow):
         if follower is not None:
             follower.state_changed.connect(self.refresh)
         self.refresh()
+
+    def _ask_before_starting(self, question: "StartQuestion") -> None:
+        from orpo_studio.gui.runs.start_question import open_question
+
+        open_question(self, question)
 
     def _ask_before_leaving(self) -> None:
         if self._is_asking:

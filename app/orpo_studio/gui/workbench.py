@@ -3,6 +3,7 @@
 The *subject* of the pages is either the draft, which can be edited, or a run, which is read-only.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.notice import Notice, notice_of
 from orpo_studio.gui.preferences import Preferences, save_preferences
 from orpo_studio.gui.runlist import RunList
+from orpo_studio.gui.runs.queue import RunQueue, StartQuestion
 from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, create_run, launch
 from orpo_studio.runs.ending import explain_silence
 from orpo_studio.runs.force import end_now
@@ -33,6 +35,10 @@ class Workbench(QObject):
     """The issues that forbid or advise changed (settings, model or data)."""
     run_started = Signal()
     """A run was started from here; it is the subject now."""
+    run_shown = Signal()
+    """A run that waits for its start is the subject now."""
+    start_in_question = Signal(object)
+    """Something is in the way of a start: a :class:`StartQuestion`."""
     noticed = Signal(Notice)
     """Something to tell the person."""
 
@@ -50,6 +56,8 @@ class Workbench(QObject):
         self.model = ModelChoice(self)
         self.data = DataChoice(self)
         self.runs = RunList(workspace, self)
+        self.queue = RunQueue(self.runs, self)
+        self.queue.failed.connect(self.tell)
         self.follower: RunFollower | None = None
         self.run_spec: RunSpec | None = None
         self.doctor = Examination(self)
@@ -172,25 +180,21 @@ class Workbench(QObject):
     # --- doing
 
     def start(self) -> None:
-        """Start the draft as a new run."""
+        """Start the draft as a new run, or ask first where something is in the way."""
         spec = self.draft.checked.spec
-        if spec is None or not self.can_start():
-            return
-        try:
-            folder = create_run(self.workspace, spec)
-            process = launch(folder)
-        except RunFolderError as error:
-            self.tell(error)
-            return
-        follower = self._follow(folder, spec)
-        if follower is not None:
-            follower.watch_process(process)
-        self.runs.refresh()
-        self.run_started.emit()
+        if spec is not None and self.can_start():
+            self._start_or_ask(lambda: self._start_new(spec), lambda: self._queue_new(spec))
 
     def resume(self) -> None:
-        """Go on with the run that is looked at, from its last complete checkpoint."""
+        """Go on with the run that is looked at, from its last checkpoint, or ask where something is in the way."""
+        if self.follower is not None:
+            folder = self.follower.folder
+            self._start_or_ask(self.start_anyway, lambda: self.queue.add(folder), but=folder)
+
+    def start_anyway(self) -> None:
+        """Go on with the run that is looked at, or start it, whatever is in the way."""
         self.run_job(Job.TRAIN)
+        self.runs.refresh()
 
     def run_job(self, job: Job, **request: Any) -> None:
         """Start a job on the run that is looked at."""
@@ -234,6 +238,36 @@ class Workbench(QObject):
             save_preferences(self.preferences, self._preferences_file)
 
     # --- inside
+
+    def _start_or_ask(self, start: Callable[[], None], wait: Callable[[], None], but: RunFolder | None = None) -> None:
+        in_the_way = self.queue.in_the_way(but)
+        if in_the_way:
+            self.start_in_question.emit(StartQuestion(in_the_way, start, wait))
+        else:
+            start()
+
+    def _start_new(self, spec: RunSpec) -> None:
+        try:
+            folder = create_run(self.workspace, spec)
+            process = launch(folder)
+        except RunFolderError as error:
+            self.tell(error)
+            return
+        follower = self._follow(folder, spec)
+        if follower is not None:
+            follower.watch_process(process)
+        self.runs.refresh()
+        self.run_started.emit()
+
+    def _queue_new(self, spec: RunSpec) -> None:
+        try:
+            folder = create_run(self.workspace, spec)
+        except RunFolderError as error:
+            self.tell(error)
+            return
+        self.queue.add(folder)
+        self._follow(folder, spec)
+        self.run_shown.emit()
 
     def _take_settings(self, file: Path) -> None:
         try:

@@ -1,6 +1,6 @@
 """What can be done with a run: open, use its settings, show its folder, write a support archive, delete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QPoint, Qt, QUrl
@@ -13,6 +13,8 @@ from orpo_studio.gui.runs import face
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import RunFolder, RunSummary, is_held, write_support_archive
 
+_ADD, _TAKE_OUT = "Add to the queue", "Take out of the queue"
+
 
 class RunActions(QObject):
     """The actions of a view of runs: in its context menu and by keys, for the run that is marked in it."""
@@ -23,10 +25,13 @@ class RunActions(QObject):
         bench: Workbench,
         marked: Callable[[], RunSummary | None],
         open_run: Callable[[RunSummary], object],
+        first: Sequence[QAction] = (),
     ) -> None:
         super().__init__(view)
         self._view, self._bench, self._marked = view, bench, marked
         self.open = self._action("Open", "Return", open_run)
+        self.queue = self._action(_ADD, "", self._turn_queue)
+        self._first = list(first)
         self.use_settings = self._action("Use these settings", "Ctrl+D", lambda s: bench.use_settings(s.folder))
         self.show_folder = self._action("Open folder", "Ctrl+O", lambda s: show_in_files(s.folder.path))
         self.support = self._action("Support archive…", "", self._ask_for_archive)
@@ -35,7 +40,7 @@ class RunActions(QObject):
         view.customContextMenuRequested.connect(self._open_menu)
 
     def all(self) -> list[QAction]:
-        """Return the actions in the order of the menu."""
+        """Return the actions of any run, in the order of the menu."""
         return [self.open, self.use_settings, self.show_folder, self.support, self.delete]
 
     def refresh(self) -> None:
@@ -47,6 +52,8 @@ class RunActions(QObject):
             self.open.setEnabled(summary.problem is None)
             self.use_settings.setEnabled(summary.problem is None)
             self.delete.setEnabled(not face.is_live(summary))
+            self.queue.setText(_TAKE_OUT if summary.place else _ADD)
+        self.queue.setEnabled(summary is not None and (bool(summary.place) or face.may_wait(summary)))
 
     def _action(self, text: str, keys: str | QKeySequence, work: Callable[[RunSummary], object]) -> QAction:
         action = QAction(text, self)
@@ -68,10 +75,22 @@ class RunActions(QObject):
         self.refresh()
         menu = QMenu(self._view)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if self._first:
+            menu.addActions(self._first)
+            menu.addAction(self.queue)
+            menu.addSeparator()
         menu.addActions(self.all()[:-1])
+        if not self._first:
+            menu.addAction(self.queue)
         menu.addSeparator()
         menu.addAction(self.delete)
         menu.popup(self._view.viewport().mapToGlobal(at))
+
+    def _turn_queue(self, summary: RunSummary) -> None:
+        if summary.place:
+            self._bench.queue.take_out(summary.folder)
+        else:
+            self._bench.queue.add(summary.folder)
 
     def _ask_for_archive(self, summary: RunSummary) -> None:
         suggested = Path.home() / f"{summary.folder.id}-support.zip"

@@ -7,7 +7,7 @@ from pathlib import Path
 from orpo_studio import words
 from orpo_studio.config import DEMO
 from orpo_studio.events import RunState
-from orpo_studio.events.state import StateName
+from orpo_studio.events.state import LIVE, StateName
 from orpo_studio.runs import RunSummary
 
 
@@ -28,11 +28,14 @@ class StateFace:
 
 STATES = {
     "created": StateFace("○", "not started", "muted"),
+    "waiting": StateFace("◷", "waiting", "tuned"),
     "launching": StateFace("◐", "starting", "tuned"),
     "running": StateFace("◐", "training", "tuned"),
     "stopping": StateFace("◐", "stopping", "tuned"),
+    "pausing": StateFace("◐", "pausing", "tuned"),
     "completed": StateFace("✓", "finished", "chosen"),
     "stopped": StateFace("■", "stopped", "base"),
+    "paused": StateFace("◫", "paused", "attention"),
     "failed": StateFace("✕", "failed", "failure"),
     "lost": StateFace("▲", "lost", "attention"),
 }
@@ -40,7 +43,6 @@ UNREADABLE = StateFace("✕", "unreadable", "failure")
 SILENT = StateFace("▲", "no progress", "attention")
 NOT_SAVED = StateFace("■", "not saved", "attention")
 NEWER = StateFace("▲", "newer version", "attention")
-LIVE = frozenset({"launching", "running", "stopping"})
 
 
 def state_face(summary: RunSummary) -> StateFace:
@@ -54,7 +56,7 @@ def fold_face(state: StateName, fold: RunState) -> StateFace:
     """Return how a state looks, given what else the run has said."""
     if state in LIVE and fold.silent is not None and fold.stop is None:
         return SILENT
-    if fold.ended is not None and fold.ended.forced and state not in LIVE:
+    if fold.ended is not None and fold.ended.forced and state == fold.ended.outcome:
         return NOT_SAVED
     return STATES[state]
 
@@ -62,6 +64,12 @@ def fold_face(state: StateName, fold: RunState) -> StateFace:
 def is_live(summary: RunSummary) -> bool:
     """Tell whether a supervisor works on the run, for training or for another job."""
     return summary.state in LIVE or bool(summary.fold.job)
+
+
+def may_wait(summary: RunSummary) -> bool:
+    """Tell whether a run could be added to the queue."""
+    unfinished = summary.state in {"created", "stopped", "paused", "failed", "lost"}
+    return unfinished and not is_live(summary) and summary.problem is None
 
 
 def progress(summary: RunSummary) -> float | None:

@@ -11,10 +11,13 @@ from orpo_studio.gui.runlist import RunList
 from orpo_studio.gui.runs import face
 from orpo_studio.gui.widgets.basic import tooltip
 from orpo_studio.runs import RunSummary
+from orpo_studio.runs.queue import ordinal
 
 Index = QModelIndex | QPersistentModelIndex
 SUMMARY_ROLE = int(Qt.ItemDataRole.UserRole)
 SORT_ROLE = SUMMARY_ROLE + 1
+OUTCOME_ROLE = SUMMARY_ROLE + 2
+"""The result of a run in a few characters, or its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ def _lambda(summary: RunSummary) -> float:
 
 def _state(summary: RunSummary) -> str:
     shown = face.state_face(summary)
-    return f"{shown.sign}  {shown.word}"
+    place = f", {ordinal(summary.place)}" if summary.place else ""
+    return f"{shown.sign}  {shown.word}{place}"
 
 
 def _model(summary: RunSummary) -> str:
@@ -97,12 +101,15 @@ def _alignment(column: Column) -> Qt.AlignmentFlag:
 
 
 class RunsModel(QAbstractTableModel):
-    """Newest first; rows keep their identity while only their figures change, so that selections last."""
+    """Newest first, with or without those in the queue.
 
-    def __init__(self, runs: RunList, parent: QObject | None = None) -> None:
+    Rows keep their identity while only their figures change, so that selections last.
+    """
+
+    def __init__(self, runs: RunList, parent: QObject | None = None, *, with_queue: bool = True) -> None:
         super().__init__(parent)
-        self._runs = runs
-        self._summaries: list[RunSummary] = list(runs.summaries)
+        self._runs, self._with_queue = runs, with_queue
+        self._summaries = self._wanted()
         runs.changed.connect(self._update)
 
     def summary(self, index: Index) -> RunSummary | None:
@@ -135,6 +142,8 @@ class RunsModel(QAbstractTableModel):
                 return _alignment(column)
             case _ if role == SUMMARY_ROLE:
                 return summary
+            case _ if role == OUTCOME_ROLE:
+                return face.outcome(summary) or ("" if summary.spec is None else face.state_face(summary).word)
             case _ if role == SORT_ROLE:
                 return column.key(summary)
         return None
@@ -150,8 +159,11 @@ class RunsModel(QAbstractTableModel):
             return COLUMNS[section].hint
         return _alignment(COLUMNS[section]) if role == Qt.ItemDataRole.TextAlignmentRole else None
 
+    def _wanted(self) -> list[RunSummary]:
+        return [summary for summary in self._runs.summaries if self._with_queue or not summary.place]
+
     def _update(self) -> None:
-        new = list(self._runs.summaries)
+        new = self._wanted()
         before = [summary.folder.id for summary in self._summaries]
         after = [summary.folder.id for summary in new]
         if before == after:

@@ -13,7 +13,10 @@ from orpo_studio.runs import RunSummary
 
 
 class RunListView(QWidget):
-    """The runs, newest first. A click or Enter turns the pages to one; the way to the table of all stands above."""
+    """The runs that do not wait in the queue, newest first.
+
+    A click or Enter turns the pages to one; the way to the table of all stands above.
+    """
 
     all_wanted = Signal()
     """The table of all runs is asked for."""
@@ -21,7 +24,7 @@ class RunListView(QWidget):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self.bench = bench
-        self.model = RunsModel(bench.runs, self)
+        self.model = RunsModel(bench.runs, self, with_queue=False)
         self.view = _List()
         self.view.setModel(self.model)
         self.actions_ = RunActions(self.view, bench, self.marked, self._open)

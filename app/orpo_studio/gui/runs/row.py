@@ -5,16 +5,18 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from orpo_studio.gui.runs import face
-from orpo_studio.gui.runs.model import SUMMARY_ROLE, Index
+from orpo_studio.gui.runs.model import OUTCOME_ROLE, SUMMARY_ROLE, Index
 from orpo_studio.gui.theme import em, theme
 from orpo_studio.runs import RunSummary
+
+ROW_EM = 3.2
 
 
 class RunRow(QStyledItemDelegate):
     """Paints a run on two lines, with a bar under them while it trains."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(em(10), em(3.2))
+        return QSize(em(10), em(ROW_EM))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         summary = index.data(SUMMARY_ROLE)
@@ -26,7 +28,7 @@ class RunRow(QStyledItemDelegate):
         font = QFont(option.font)
         font.setFeature(QFont.Tag("tnum"), 1)
         painter.setFont(font)
-        self._paint_text(painter, QRectF(option.rect), summary)
+        self._paint_text(painter, QRectF(option.rect), summary, str(index.data(OUTCOME_ROLE) or ""))
         painter.restore()
 
     def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
@@ -42,7 +44,7 @@ class RunRow(QStyledItemDelegate):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(inside, 6, 6)
 
-    def _paint_text(self, painter: QPainter, rect: QRectF, summary: RunSummary) -> None:
+    def _paint_text(self, painter: QPainter, rect: QRectF, summary: RunSummary, result: str) -> None:
         colors, shown = theme().colors, face.state_face(summary)
         metrics = QFontMetricsF(painter.font())
         left, right, height = rect.left() + em(1.05), rect.right() - em(0.9), metrics.height()
@@ -50,7 +52,6 @@ class RunRow(QStyledItemDelegate):
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setPen(QColor(getattr(colors, shown.tint)))
         painter.drawText(QRectF(left, first, em(1.2), height), middle, shown.sign)
-        result = face.outcome(summary) or ("" if summary.spec is None else shown.word)
         if metrics.horizontalAdvance(result) > (right - left) * 0.55:
             result = ""  # the words stand in the tooltip; the name matters more
         wide = metrics.horizontalAdvance(result)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from orpo_studio.config import all_options
 from orpo_studio.events import AnyEvent
+from orpo_studio.events.state import LIVE
 from orpo_studio.gui.background import run_in_background
 from orpo_studio.gui.forms.form import Form
 from orpo_studio.gui.notice import notice_of
@@ -15,7 +16,6 @@ from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.pages.ship.card import ExportCard
 from orpo_studio.gui.pages.ship.exports import Exports
 from orpo_studio.gui.pages.ship.targets import Kind, default_target
-from orpo_studio.gui.runs.face import LIVE
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, card, label
 from orpo_studio.gui.workbench import Workbench

@@ -153,7 +153,8 @@ class TrainPage(Page):
         self.trouble.refresh()
         self.samples.allow_asking(allowed=self._follower.state == "running")
         fold = self._follower.fold
-        ending = explain_end(self._follower.folder, fold.ended, fold.error) if fold.ended else None
+        is_over = fold.ended is not None and fold.place is None
+        ending = explain_end(self._follower.folder, fold.ended, fold.error) if fold.ended and is_over else None
         if ending != self._ending:
             self._ending = ending
             if self._ending_card is not None:

@@ -18,12 +18,14 @@ from orpo_studio.events import (
     TrainingStarted,
     TrainMetrics,
 )
+from orpo_studio.events.state import LIVE
 from orpo_studio.gui.follower import RunFollower
-from orpo_studio.gui.runs.face import LIVE, fold_face
+from orpo_studio.gui.runs.face import fold_face
 from orpo_studio.gui.theme import em, figure_font
 from orpo_studio.gui.widgets.bar import SlimBar
 from orpo_studio.gui.widgets.basic import button, label, set_kind
 from orpo_studio.gui.workbench import Workbench
+from orpo_studio.runs.queue import ordinal
 
 TICK_MS = 1000
 _PARTS = 1000
@@ -85,7 +87,13 @@ class ProgressStrip(QFrame):
         self.sign.setText(face.sign)
         set_kind(self.sign, face.tint)
         self.state.setText(_state_words(state, fold))
-        self.stage.setText(_stage_words(self._stage) if state in LIVE else "")
+        queue = self._bench.queue
+        if state == "waiting":
+            place = queue.place(self._follower.folder)
+            self.state.setText(f"Waiting, {ordinal(place)} in the queue" if place else "Waiting in the queue")
+            self.stage.setText(queue.reason_sentence)
+        else:
+            self.stage.setText(_stage_words(self._stage) if state in LIVE else "")
         self.stage.setVisible(bool(self.stage.text()))
         self._show_bar(state, fold)
         self._show_figures(state, fold)
@@ -188,6 +196,8 @@ def _state_words(state: str, fold: RunState) -> str:
     if state == "stopping":
         is_polite = fold.stop is None or (fold.stop.stage == "asked" and fold.stop.next_at is None)
         return "Stopping: this step is finished and saved first" if is_polite else "Stopping"
+    if state == "pausing":
+        return "Pausing: this step is finished and saved first"
     if state == "completed":
         before = fold.before.values.get("rewards/accuracies") if fold.before else None
         after = fold.after.values.get("rewards/accuracies") if fold.after else None
@@ -196,6 +206,10 @@ def _state_words(state: str, fold: RunState) -> str:
         return "Finished"
     if state == "stopped":
         return f"Stopped and saved at step {words.count(fold.ended.step if fold.ended else fold.latest.step)}"
+    if state == "paused":
+        return f"Paused at step {words.count(fold.ended.step if fold.ended else fold.latest.step)}"
+    if state == "waiting":
+        return "Waiting in the queue"
     if fold.ended is not None and fold.ended.forced:
         return "Ended without saving its last steps"
     return {"failed": "Ended with an error", "lost": "Lost", "created": "Not started"}[state]

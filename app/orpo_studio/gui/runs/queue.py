@@ -1,0 +1,129 @@
+"""The queue as the window sees it: who waits and why, and what can be done about it. No widget."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Signal
+
+from orpo_studio.gui.background import Task, run_in_background
+from orpo_studio.gui.runlist import RunList
+from orpo_studio.runs import RunFolder, RunSummary
+from orpo_studio.runs.queue import add_to_queue, keep_going, move, queue_of, take_out
+
+_AGAIN_SECONDS = 30.0
+"""Time before the process that starts what waits is started once more, where it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartQuestion:
+    """A start that something is in the way of; the person decides.
+
+    Attributes:
+        in_the_way: what, in a sentence.
+        start: starts at once.
+        wait: lets the run wait in the queue.
+    """
+
+    in_the_way: str
+    start: Callable[[], None]
+    wait: Callable[[], None]
+
+
+class RunQueue(QObject):
+    """The waiting runs of the workspace, in their order, and what is in the way of the first."""
+
+    changed = Signal()
+    failed = Signal(object)
+    """Something that was asked for could not be done, with the error."""
+
+    def __init__(self, runs: RunList, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._runs = runs
+        self.waiting: list[RunSummary] = []
+        self.reason = ""
+        """What is in the way of the first, to follow “Waits:”; nothing where nothing is."""
+        self._writing = 0
+        self._kept_at = -_AGAIN_SECONDS
+        runs.looked.connect(self._update)
+        runs.changed.connect(self._update)
+
+    @property
+    def reason_sentence(self) -> str:
+        """Why the first waits, in a sentence."""
+        reason = self.reason
+        return f"Waits: {reason}." if reason else "The first one is about to start."
+
+    def place(self, folder: RunFolder) -> int:
+        """Return a run's place, from 1; 0 where it does not wait."""
+        return next((place for place, s in enumerate(self.waiting, start=1) if s.folder == folder), 0)
+
+    def in_the_way(self, but: RunFolder | None = None) -> str:
+        """Return what is in the way of starting a run now, in a sentence; nothing where nothing is.
+
+        Args:
+            but: a run that is not in its own way.
+        """
+        from orpo_studio.runs.card import CardUse
+        from orpo_studio.runs.obstacle import find_obstacle
+
+        others = [summary for summary in self._runs.summaries if summary.folder != but]
+        # A probe of this window's own is stopped when a run starts.
+        obstacle = find_obstacle(others, self._runs.card or CardUse(), passing=False)
+        return obstacle.sentence if obstacle else ""
+
+    def add(self, folder: RunFolder) -> None:
+        """Let a run wait at the end."""
+        workspace = self._runs.workspace
+        self._do(lambda: add_to_queue(workspace, folder))
+
+    def take_out(self, folder: RunFolder) -> None:
+        """Let a run wait no longer."""
+        self._do(lambda: take_out(folder))
+
+    def move(self, folder: RunFolder, index: int) -> None:
+        """Give a run another place, from 0: shown at once, then written."""
+        mine = next((summary for summary in self.waiting if summary.folder == folder), None)
+        if mine is None or not 0 <= index < len(self.waiting):
+            return
+        self.waiting.remove(mine)
+        self.waiting.insert(index, mine)
+        workspace = self._runs.workspace
+        self._do(lambda: move(workspace, folder, index))
+        self.changed.emit()
+
+    def _do(self, work: Callable[[], None]) -> None:
+        """Do something to the runs' files, where the event loop need not wait for a disk."""
+        self._writing += 1
+
+        def do(_task: Task) -> None:
+            work()
+
+        run_in_background(self, do, lambda _done: self._is_done(), self._is_done)
+
+    def _is_done(self, error: Exception | None = None) -> None:
+        self._writing -= 1
+        if error is not None:
+            self.failed.emit(error)
+        self._kept_at = -_AGAIN_SECONDS
+        self._runs.refresh()
+
+    def _update(self) -> None:
+        if self._writing:  # what is shown is newer than what was read
+            return
+        waiting = queue_of(self._runs.summaries)
+        reason = self._reason() if waiting else ""
+        if (waiting, reason) != (self.waiting, self.reason):
+            self.waiting, self.reason = waiting, reason
+            self.changed.emit()
+        if waiting and time.monotonic() - self._kept_at >= _AGAIN_SECONDS:
+            self._kept_at = time.monotonic()
+            workspace = self._runs.workspace
+            run_in_background(self, lambda _task: keep_going(workspace), lambda _done: None, self.failed.emit)
+
+    def _reason(self) -> str:
+        from orpo_studio.runs.card import CardUse
+        from orpo_studio.runs.obstacle import find_obstacle
+
+        obstacle = find_obstacle(self._runs.summaries, self._runs.card or CardUse())
+        return obstacle.clause if obstacle else ""
