@@ -174,7 +174,7 @@ class _Training:
             self._trainer.load_weights(self._resume)  # ended between the last step and the saved result
         else:
             self._steps(first)
-        if self._reporter.paused and not context.stop_wanted():  # the checkpoint is all that going on takes, and the card is wanted
+        if self._reporter.paused and not context.stop_wanted():  # the checkpoint is all that going on takes
             return "paused"
         context.say(Stage(name="save", title="Save the result"))
         self._save_result()
