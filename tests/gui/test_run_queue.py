@@ -181,6 +181,7 @@ def test_that_a_second_start_asks_and_suggests_to_wait(qtbot: QtBot, ready: Main
     start_first(qtbot, ready)
     bench.show_draft()
     bench.draft.set_name("Bot v2")
+    qtbot.waitUntil(bench.can_start, timeout=20_000)
     ready.foot.main.click()
     (box,) = ready.findChildren(QMessageBox)
     assert box.text() == "“Bot v1” is training."
@@ -226,6 +227,7 @@ def test_that_runs_follow_each_other_while_no_window_is_open(
     for name in ("Bot v2", "Bot v3"):
         bench.show_draft()
         bench.draft.set_name(name)
+        qtbot.waitUntil(bench.can_start, timeout=20_000)
         bench.start()
         press(ready, "Add to the queue")
         qtbot.waitUntil(lambda: not ready.findChildren(QMessageBox), timeout=5000)
