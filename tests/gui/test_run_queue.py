@@ -93,7 +93,7 @@ def test_that_a_run_is_dragged_to_another_place(
     assert view.model().moveRows(QModelIndex(), 2, 1, QModelIndex(), 0)  # what a drop over the first row calls
     assert shown(window) == ["Bot v3", "Bot v1", "Bot v2"]  # at once
     assert view.currentIndex().row() == 0  # and the mark goes with it
-    wait_until(lambda: written(window) == ["Bot v3", "Bot v1", "Bot v2"])
+    qtbot.waitUntil(lambda: written(window) == ["Bot v3", "Bot v1", "Bot v2"], timeout=10_000)
 
 
 def test_that_alt_and_an_arrow_move_a_run_and_it_stays_marked(
@@ -112,7 +112,7 @@ def test_that_alt_and_an_arrow_move_a_run_and_it_stays_marked(
     assert view.currentIndex().row() == 2
     qtbot.keyClick(view, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
     assert shown(window) == ["Bot v2", "Bot v1", "Bot v3"]
-    wait_until(lambda: written(window) == ["Bot v2", "Bot v1", "Bot v3"])
+    qtbot.waitUntil(lambda: written(window) == ["Bot v2", "Bot v1", "Bot v3"], timeout=10_000)
     look(qtbot, window.bench, lambda: window.queue.marked() is not None)
     assert shown(window) == ["Bot v2", "Bot v1", "Bot v3"]
 

@@ -1,6 +1,7 @@
 """The queue as the window sees it: who waits and why, and what can be done about it. No widget."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ class RunQueue(QObject):
         self.waiting: list[RunSummary] = []
         self.reason = ""
         """What is in the way of the first, to follow “Waits:”; nothing where nothing is."""
-        self._writing = 0
+        self._to_do: deque[Callable[[], None]] = deque()
         self._kept_at = -_AGAIN_SECONDS
         runs.looked.connect(self._update)
         runs.changed.connect(self._update)
@@ -93,8 +94,13 @@ class RunQueue(QObject):
         self.changed.emit()
 
     def _do(self, work: Callable[[], None]) -> None:
-        """Do something to the runs' files, where the event loop need not wait for a disk."""
-        self._writing += 1
+        """Do something to the runs' files, where the event loop need not wait for a disk: one after the other."""
+        self._to_do.append(work)
+        if len(self._to_do) == 1:
+            self._do_next()
+
+    def _do_next(self) -> None:
+        work = self._to_do[0]
 
         def do(_task: Task) -> None:
             work()
@@ -102,14 +108,17 @@ class RunQueue(QObject):
         run_in_background(self, do, lambda _done: self._is_done(), self._is_done)
 
     def _is_done(self, error: Exception | None = None) -> None:
-        self._writing -= 1
+        self._to_do.popleft()
         if error is not None:
             self.failed.emit(error)
+        if self._to_do:
+            self._do_next()
+            return
         self._kept_at = -_AGAIN_SECONDS
         self._runs.refresh()
 
     def _update(self) -> None:
-        if self._writing:  # what is shown is newer than what was read
+        if self._to_do:  # what is shown is newer than what was read
             return
         waiting = queue_of(self._runs.summaries)
         reason = self._reason() if waiting else ""
