@@ -45,7 +45,7 @@ def find_obstacle(summaries: Iterable[RunSummary], card: CardUse, *, passing: bo
         if summary.state in LIVE:
             doing = {"stopping": "is stopping", "pausing": "is pausing", "launching": "is starting"}
             return Obstacle(f"“{summary.title}” {doing.get(summary.state, 'is training')}", is_own=True)
-        if summary.fold.job and is_held(summary.folder.lock_file):
+        if is_held(summary.folder.lock_file):  # whatever was read of it a moment ago
             return Obstacle(f"“{summary.title}” {_JOBS.get(summary.fold.job, 'is being worked on')}", is_own=True)
     if passing and (job := _passing_job()) is not None:
         return Obstacle(_PASSING[job], is_own=True)

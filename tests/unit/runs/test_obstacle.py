@@ -56,6 +56,16 @@ def test_that_a_job_on_a_run_is_in_the_way_while_its_processes_live(tmp_path: Pa
     assert clause(tmp_path) == ""
 
 
+def test_that_a_run_that_starts_while_it_is_read_is_in_the_way(tmp_path: Path, run: ScriptedRun) -> None:
+    run.die()
+    (read,) = list_runs(tmp_path)
+    assert read.state == "created"
+    assert run.lock.take()
+    found = find_obstacle([read], CardUse())
+    assert found is not None
+    assert found.clause == "“Bot v1” is being worked on"
+
+
 def test_that_a_probe_is_in_the_way_unless_it_would_be_stopped(tmp_path: Path, run: ScriptedRun) -> None:
     probe = make_probe(run.folder.read_spec())
     run.die()
