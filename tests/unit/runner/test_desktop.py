@@ -22,6 +22,7 @@ from orpo_studio.config import RunSpec
 from orpo_studio.events import EvaluationMetrics, Problem, RunEnded, RunLaunched, RunState
 from orpo_studio.events.types import Event
 from orpo_studio.runner import notification
+from orpo_studio.runner.awake import awake
 from orpo_studio.runner.notification import WORTH_SECONDS, notify_of_end, show, words_of_end
 from orpo_studio.runs import Job, RunFolder, ask, create_run, launch
 
@@ -117,22 +118,31 @@ def test_that_a_killed_supervisor_keeps_no_machine_awake(
         (None, "No such file"),
     ],
 )
-def test_that_a_machine_that_cannot_be_kept_awake_trains_all_the_same_and_the_log_says_so(
-    run: RunFolder,
+def test_that_a_machine_that_cannot_be_kept_awake_is_told_in_the_log_once(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     program: Program,
+    capsys: pytest.CaptureFixture[str],
     script: str | None,
     said: str,
 ) -> None:
-    waits = "while 'may go to sleep' not in folder.console_log.read_text(): time.sleep(0.01)\n"
-    put_in_front(monkeypatch, tmp_path / "fake", waits + TRAINS)
     if script is None:
         monkeypatch.setenv("PATH", str(tmp_path))
     else:
         program("systemd-inhibit", script)
-    assert launch(run).wait(20) == 0
-    assert said in run.console_log.read_text()
+    log = ""
+    with awake("a run") as look:
+
+        def told() -> bool:
+            nonlocal log
+            look()
+            log += capsys.readouterr().out
+            return "may go to sleep" in log
+
+        wait_until(told)
+        look()
+    assert said in log
+    assert capsys.readouterr().out == ""
 
 
 # --- the notification

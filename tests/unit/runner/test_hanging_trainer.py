@@ -1,7 +1,5 @@
 """Trainers that hang, as real processes: told with their stack, ended by the stages of a stop, and the truth said."""
 
-import os
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -209,14 +207,3 @@ def test_that_a_job_that_hangs_is_ended_and_the_run_stays_what_it_was(hang: Hang
     assert isinstance(end, JobEnded)
     assert (end.job, end.forced) == ("export", True)
     assert not hanging.all(RunEnded)
-
-
-def test_that_a_suspended_supervisor_does_not_take_its_own_pause_for_a_silence(hang: Hang) -> None:
-    hanging = hang(f"{BEATS}\nwhile not pending(folder, 'stop'): beat(); time.sleep(0.02)\nend('stopped')", silent=5)
-    wait_until(lambda: hanging.all(TrainMetrics))
-    os.kill(hanging.process.pid, signal.SIGSTOP)
-    wait_until(lambda: psutil.Process(hanging.process.pid).status() == psutil.STATUS_STOPPED)
-    os.kill(hanging.process.pid, signal.SIGCONT)
-    ask(hanging.folder, "stop")
-    assert hanging.process.wait(20) == 0
-    assert not hanging.all(TrainerSilent)
