@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted_run import ScriptedRun
+from orpo_studio.events import TrainerSilent
 from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.runs import face
 from orpo_studio.gui.runs.model import COLUMNS
@@ -247,3 +248,11 @@ def test_that_a_tooltip_shows_markup_in_a_name_as_it_is(
     tip = table.model.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
     assert "&lt;img src=x&gt;" in tip
     assert "<img" not in tip
+
+
+def test_that_a_run_that_falls_silent_is_seen_in_the_list(qtbot: QtBot, rail: RunListView, make_run: MakeRun) -> None:
+    run = make_run("bot", last=7, complete=False)
+    refresh(qtbot, rail.bench, 1)
+    run.say(TrainerSilent(seconds=200, doing="waiting"))
+    rail.bench.runs.refresh()
+    qtbot.waitUntil(lambda: face.state_face(rail.bench.runs.summaries[0]).word == "no progress", timeout=10_000)

@@ -14,7 +14,8 @@ from orpo_studio.gui.widgets.basic import button, label, set_kind
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.live_words import silence_words, stop_title
 
-TICK_MS = 1000
+TICK_MS = 250
+"""Shorter than the second that is shown, so that two clocks on one screen do not disagree."""
 
 _FULL = {
     "live": "The disk is full. The run goes on; what it says waits for room.",

@@ -92,4 +92,4 @@ class RunList(QObject):
 
 def _face(summary: RunSummary) -> tuple[object, ...]:
     """Return what a list shows of a run, to tell whether anything changed."""
-    return summary.folder.id, summary.title, summary.state, summary.fold.last_seq, summary.fold.job, summary.place
+    return summary.folder.id, summary.title, summary.state, summary.stamp, summary.fold.job, summary.place

@@ -12,7 +12,8 @@ from orpo_studio.gui.widgets.basic import button, card, label
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.live_words import Words, silence_words, stop_words, unwatched_words
 
-TICK_MS = 1000
+TICK_MS = 250
+"""Shorter than the second that is shown, so that two clocks on one screen do not disagree."""
 _QUICK_SECONDS = 3.0
 """A stop that is answered within this time needs no words."""
 
