@@ -61,7 +61,6 @@ def _show(summaries: list[RunSummary], output: Output, workspace: str) -> None:
 
 
 def _row(summary: RunSummary) -> list[str]:
-    state = f"{summary.state}, {ordinal(summary.place)}" if summary.place else summary.state
     spec, figures = summary.spec, summary.figures()
     described = ["", "", ""]
     if spec is not None:
@@ -70,7 +69,17 @@ def _row(summary: RunSummary) -> list[str]:
     loss = figure(figures["loss"]) if "loss" in figures else ""
     shares = [figures.get(f"reward_accuracy_{moment}") for moment in ("before", "after")]
     accuracy = " → ".join(percent(share) for share in shares if share is not None)
-    return [summary.folder.id, state, *described, steps, loss, accuracy]
+    return [summary.folder.id, _state(summary), *described, steps, loss, accuracy]
+
+
+def _state(summary: RunSummary) -> str:
+    """Return the state with what else must be known of it."""
+    fold = summary.fold
+    if summary.place:
+        return f"{summary.state}, {ordinal(summary.place)}"
+    if fold.ended is not None:
+        return f"{summary.state}, not saved" if fold.ended.forced else summary.state
+    return f"{summary.state}, no progress" if fold.silent is not None else summary.state
 
 
 def _last(path: str) -> str:

@@ -54,7 +54,7 @@ class SilenceWatch:
     def _print_stack(self, doing: str) -> None:
         head = f"No progress of the trainer for {self._silence:.0f} s ({doing})."
         if self._pulse.has_beaten:
-            note(f"{head} Its stack:")
+            note(f"{head} Its stack{' follows when it goes on' if doing == 'suspended' else ''}:")
             self._process.print_stack()
         else:
             note(f"{head} It has not come so far that it could print its stack.")
