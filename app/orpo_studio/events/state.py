@@ -187,7 +187,8 @@ class RunState:
             case StopStage():
                 self.stop_asked = self.stop_asked if self.stop else event.time
                 self.stop = event
-                self.stopping = self.stopping or not self.job
+                if not self.job:
+                    self.stopping, self.pausing = True, event.to_pause
             case TrainerSilent():
                 self.silent = event
             case TrainerHeard():

@@ -178,11 +178,13 @@ class StopStage(Event):
         stage: ``asked`` to finish the step and save; ``terminated``, to leave at once without saving; ``killed``.
         next_at: when the next stage follows if the trainer does not answer, in seconds since the epoch; None while
             it shows that it works.
+        to_pause: it was asked to pause.
     """
 
     type: Literal["stop.stage"] = "stop.stage"
     stage: Literal["asked", "terminated", "killed"]
     next_at: float | None = None
+    to_pause: bool = False
 
 
 class TrainerSilent(Event):

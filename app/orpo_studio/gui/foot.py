@@ -50,7 +50,7 @@ class Foot(QFrame):
         layout.addWidget(self.take_out)
         layout.addWidget(self.main)
         self._tick = QTimer(self, interval=TICK_MS)
-        self._tick.timeout.connect(self.refresh)
+        self._tick.timeout.connect(self._on_tick)
         self.refresh()
 
     def in_order(self) -> tuple[QWidget, ...]:
@@ -62,7 +62,6 @@ class Foot(QFrame):
         follower = self._bench.follower
         self.use_settings.setVisible(follower is not None)
         self._tick.stop()
-        set_kind(self.status, "muted")
         self.pause.setVisible(follower is not None and follower.state in LIVE)
         self.take_out.setVisible(follower is not None and follower.state == "waiting")
         self.pause.setEnabled(follower is not None and follower.state == "running")
@@ -115,13 +114,22 @@ class Foot(QFrame):
         set_kind(self.main, "" if running or waiting else "main")
         self.main.setEnabled(state != "stopping")
 
-    def _show_trouble(self, follower: RunFollower) -> None:
-        """Say of a stop how far it is, and of a run whether it makes progress; the clock runs on while it is shown."""
+    def _on_tick(self) -> None:
+        follower = self._bench.follower
+        if follower is None or not self._show_trouble(follower):
+            self.refresh()
+
+    def _show_trouble(self, follower: RunFollower) -> bool:
+        """Say of a stop how far it is, and of a run whether it makes progress; the clock runs on while it is shown.
+
+        Returns:
+            Whether there is something to say.
+        """
         fold, now = follower.fold, time.time()
         if fold.ended is not None and fold.ended.forced and not fold.job and fold.place is None:
             self.status.setText("Ended without saving its last steps.")
         if not follower.is_live or (fold.stop is None and fold.silent is None):
-            return
+            return False
         self._tick.start()
         if fold.stop is not None:
             self.status.setText(stop_title(fold, now))
@@ -129,6 +137,7 @@ class Foot(QFrame):
         elif fold.silent is not None:
             self.status.setText(silence_words(fold.silent, now).title)
             set_kind(self.status, "attention")
+        return True
 
     def _take_out(self) -> None:
         if self._bench.follower is not None:

@@ -72,6 +72,7 @@ class StopLadder:
         self._limits = limits or StopLimits()
         self._in_stage = 0.0
         self._told: float | None = None
+        self._to_pause = False
         self.stage: Stage | None = None
         """How far it has come; None while nobody asked."""
 
@@ -80,20 +81,25 @@ class StopLadder:
         """Whether the trainer was told to end without saving."""
         return self.stage in {"terminated", "killed"}
 
-    def look(self, elapsed: float, *, answered: bool) -> None:
+    def look(self, elapsed: float, *, answered: Literal["", "stop", "pause"] = "") -> None:
         """Look again.
 
         Args:
             elapsed: seconds since the last time.
-            answered: the trainer has said that it stops; it may have taken the request before it was seen here.
+            answered: what the trainer has said that it does; it may have taken the request before it was seen here.
         """
         self._in_stage += min(elapsed, _MOST_ELAPSED)
         if pending(self._folder, "end_now") and take(self._folder, "end_now"):
             self._go_on()
         elif self.stage is None:
-            if answered or pending(self._folder, "stop"):
+            is_stop = answered == "stop" or pending(self._folder, "stop")
+            if is_stop or answered or pending(self._folder, "pause"):
+                self._to_pause = not is_stop
                 self._enter("asked")
                 self._process.wake()
+        elif self._to_pause and pending(self._folder, "stop"):  # it outweighs the pause
+            self._to_pause = False
+            self._enter("asked")
         elif self.stage != "killed":
             left = self._left()
             if left <= 0:
@@ -118,7 +124,7 @@ class StopLadder:
             return
         self._told = deadline
         if self.stage is not None:
-            self._say(StopStage(stage=self.stage, next_at=deadline))
+            self._say(StopStage(stage=self.stage, next_at=deadline, to_pause=self._to_pause))
 
     def _go_on(self) -> None:
         match self.stage:
@@ -135,5 +141,6 @@ class StopLadder:
 
     def _enter(self, stage: Stage) -> None:
         self.stage, self._in_stage = stage, 0.0
+        self._to_pause = self._to_pause and stage == "asked"
         self._told = time.time() + self._limits.terminated if stage == "terminated" else None
-        self._say(StopStage(stage=stage, next_at=self._told))
+        self._say(StopStage(stage=stage, next_at=self._told, to_pause=self._to_pause))

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from orpo_studio.events import (
     EventLog,
@@ -144,8 +145,9 @@ class _Supervisor:
     def _look(self, silence: SilenceWatch, ladder: StopLadder, elapsed: float) -> None:
         try:
             self._read_events()
-            silence.look()
-            ladder.look(elapsed, answered=self.state.stopping and self._job is Job.TRAIN)
+            if not self._is_said():
+                silence.look()
+            ladder.look(elapsed, answered=self._answered())
         except OSError as error:  # a disk or a network drive that fails must not end the one who looks after the rest
             if str(error) != self._failed:
                 self._failed = str(error)
@@ -172,8 +174,7 @@ class _Supervisor:
     def _record_end(self, code: int, *, forced: bool) -> int:
         self._read_events()
         state = self.state
-        said = state.ended is not None if self._job is Job.TRAIN else not state.job
-        if not said:
+        if not self._is_said():
             end = {
                 "outcome": "failed",
                 "exit_code": code,
@@ -191,6 +192,15 @@ class _Supervisor:
         if self._job is not Job.TRAIN and state.job_ended is not None:
             outcome = state.job_ended.outcome
         return 0 if outcome in {"completed", "stopped"} else 1
+
+    def _is_said(self) -> bool:
+        """Whether the trainer has said its end."""
+        return self.state.ended is not None if self._job is Job.TRAIN else not self.state.job
+
+    def _answered(self) -> Literal["", "stop", "pause"]:
+        if self._job is not Job.TRAIN or not self.state.stopping:
+            return ""
+        return "pause" if self.state.pausing else "stop"
 
     def _read_events(self) -> None:
         """Take in what the trainer, or an earlier one, has said since the last time."""

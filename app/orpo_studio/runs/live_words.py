@@ -41,9 +41,10 @@ def stop_title(state: RunState, now: float) -> str:
     stop = state.stop
     left = "" if stop is None or stop.next_at is None else clock(stop.next_at - now)
     if stop is None or stop.stage == "asked":
+        does = "Pausing" if stop is not None and stop.to_pause else "Stopping"
         if left:
-            return f"Stopping: no answer yet, terminated in {left}"
-        return "Stopping" if state.job else "Stopping: this step is finished and saved first"
+            return f"{does}: no answer yet, terminated in {left}"
+        return does if state.job else f"{does}: this step is finished and saved first"
     if stop.stage == "terminated":
         return f"Told to leave without saving, killed in {left}"
     return "Killed: the system is ending it"
@@ -60,7 +61,8 @@ def stop_words(state: RunState, now: float) -> Words | None:
     if stop is None:
         return None
     title = stop_title(state, now)
-    since = f"Asked to stop {duration(now - state.stop_asked)} ago. "
+    asked = "pause" if stop.to_pause else "stop"
+    since = f"Asked to {asked} {duration(now - state.stop_asked)} ago. "
     if stop.stage == "asked":
         return Words(title, since + lost_by_ending(state), END_NOW)
     if stop.stage == "terminated":

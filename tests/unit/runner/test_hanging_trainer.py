@@ -15,6 +15,7 @@ from orpo_studio.config import RunSpec
 from orpo_studio.events import (
     AnyEvent,
     JobEnded,
+    Machine,
     RunEnded,
     StopRequested,
     StopStage,
@@ -154,6 +155,7 @@ def test_that_a_trainer_that_hears_no_request_leaves_when_it_is_terminated(hang:
 
     assert hanging.stages() == ["asked", "terminated"]
     assert [(end.outcome, end.forced, end.signal) for end in hanging.all(RunEnded)] == [("failed", True, None)]
+    assert isinstance([event for event in hanging.events() if not isinstance(event, Machine)][-1], RunEnded)
 
 
 def test_that_a_suspended_trainer_is_woken_to_save(hang: Hang) -> None:

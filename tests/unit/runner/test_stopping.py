@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -53,7 +54,7 @@ class Climbed:
         self.now = 1_000_000.0
         monkeypatch.setattr(time, "time", lambda: self.now)
 
-    def pass_time(self, seconds: float, *, beats: bool = False, answered: bool = False) -> None:
+    def pass_time(self, seconds: float, *, beats: bool = False, answered: Literal["", "stop", "pause"] = "") -> None:
         for number in range(round(seconds)):
             if beats:
                 self.folder.heartbeat.write_text(str(number))
@@ -117,7 +118,7 @@ def test_that_the_clock_is_taken_back_when_the_trainer_is_heard(climbed: Climbed
 
 
 def test_that_a_stop_that_was_answered_before_it_was_seen_is_watched_as_well(climbed: Climbed) -> None:
-    climbed.pass_time(200, answered=True)
+    climbed.pass_time(200, answered="stop")
     assert climbed.process.done == ["terminate"]
 
 
@@ -163,3 +164,14 @@ def test_that_a_deadline_is_told_anew_after_the_machine_slept(climbed: Climbed) 
     climbed.pass_time(1)
     assert climbed.stages()[-1] == ("asked", 3600 + 261)
     assert climbed.process.done == []
+
+
+def test_that_an_unanswered_pause_has_the_same_stages_and_a_stop_outweighs_it(climbed: Climbed) -> None:
+    ask(climbed.folder, "pause")
+    climbed.pass_time(1)
+    ask(climbed.folder, "stop")
+    climbed.pass_time(1)
+    told = [(event.stage, event.to_pause) for event in climbed.said if isinstance(event, StopStage)]
+    assert told == [("asked", True), ("asked", False)]
+    climbed.pass_time(200)
+    assert climbed.process.done == ["terminate"]
