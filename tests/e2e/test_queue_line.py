@@ -1,20 +1,14 @@
 """Two real runs that follow each other while no window is open."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from helpers.waiting import wait_until
+from orpo_studio.config import RunSpec
 from orpo_studio.events import RunLaunched, read_events
-from orpo_studio.runs import RunFolder, list_runs
-from orpo_studio.runs.queue import is_kept
-
-
-def terminal(workspace: Path, *words: str) -> None:
-    command = [sys.executable, "-m", "orpo_studio.cli", *words, "--workspace", str(workspace)]
-    subprocess.run(command, check=True, timeout=120)
+from orpo_studio.runs import RunFolder, create_run, list_runs
+from orpo_studio.runs.queue import add_to_queue, is_kept, keep_going
 
 
 def launched(folder: RunFolder) -> list[float]:
@@ -26,9 +20,16 @@ def test_that_runs_in_the_queue_are_trained_one_after_the_other(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    options = ("--model", "demo", "--data", "demo", "--queue", "--set", "evaluate.samples=0")
     for number in (1, 2):
-        terminal(workspace, "train", *options, "--max-steps", "2", "--name", f"Bot {number}")
+        values = {
+            "name": f"Bot {number}",
+            "model": {"path": "demo"},
+            "data": {"source": "demo"},
+            "recipe": {"max_steps": 1, "micro_batch": 2, "accumulation": 1},
+            "evaluate": {"samples": 0, "pairs": 2},
+        }
+        add_to_queue(workspace, create_run(workspace, RunSpec.model_validate(values)))
+    keep_going(workspace)
 
     def states() -> list[str]:
         found = [summary.state for summary in list_runs(workspace)]

@@ -34,6 +34,7 @@ from orpo_studio.runs.catalogue import fold_events
 from orpo_studio.runs.control import ask
 from orpo_studio.runs.heartbeat import SILENT_SECONDS
 from orpo_studio.runs.launch import mark_lost
+from orpo_studio.runs.queue import is_alone
 from orpo_studio.runs.support import versions
 
 POLL_SECONDS = 0.1
@@ -67,7 +68,8 @@ def supervise(folder: RunFolder, job: Job, limits: Limits | None = None, *, only
         folder: the run.
         job: what to do.
         limits: how patient to be; by default as a person would.
-        only_if_queued: start nothing where the run waits in the queue no longer, as when somebody else has started it.
+        only_if_queued: start nothing where the run waits in the queue no longer, since somebody else has started it, or
+            where another run of the workspace has come to life meanwhile: it goes on waiting then.
 
     Returns:
         The exit code of this process: 0 when the job completed or was stopped.
@@ -82,6 +84,9 @@ def supervise(folder: RunFolder, job: Job, limits: Limits | None = None, *, only
         if only_if_queued and fold_events(folder.events_file).place is None:
             print(f"The run {folder.id} waits in the queue no longer.", flush=True)
             return NOT_QUEUED
+        if only_if_queued and not is_alone(folder):
+            print(f"The run {folder.id} waits on: another one is under way.", flush=True)
+            return BUSY
         with EventLog(folder.events_file) as log:
             supervisor = _Supervisor(folder, job, log, lock, limits or Limits())
             code = supervisor.run()

@@ -137,6 +137,15 @@ def lies_in(workspace: Path, folder: RunFolder) -> bool:
     return folder.path.resolve().parent == (workspace / "runs").resolve()
 
 
+def is_alone(folder: RunFolder) -> bool:
+    """Tell whether nobody works on another run beside this one.
+
+    Of two that hold their own lock and then ask this at once, one at most hears yes.
+    """
+    others = (RunFolder(path) for path in folder.path.parent.iterdir() if path.name != folder.id)
+    return not any(is_held(other.lock_file) for other in others)
+
+
 def not_waiting(folder: RunFolder) -> RunFolderError:
     """Return the error that tells that a run does not wait."""
     return RunFolderError(

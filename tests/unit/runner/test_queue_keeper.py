@@ -206,16 +206,27 @@ def test_that_a_supervisor_leaves_again_where_somebody_was_faster(
 ) -> None:
     trainer(TRAINS_UNTIL_STOPPED)
     (folder,) = waiting(workspace)
-    first = launch(folder)  # a person insists
-    second = launch(folder, only_if_queued=True) if not is_held(folder.lock_file) else None
+    rivals = [launch(folder), launch(folder, only_if_queued=True)]  # a person insists while its turn comes
     wait_until(lambda: summarize(folder).state == "running")
-    if second is not None:
-        assert second.wait(20) == BUSY
+    wait_until(lambda: any(rival.poll() == BUSY for rival in rivals))
     ask(folder, "pause")
-    assert first.wait(20) == 0
+    assert sorted(rival.wait(20) for rival in rivals) == [0, BUSY]
     assert launch(folder, only_if_queued=True).wait(20) == NOT_QUEUED
     assert launches(folder) == 1
     assert summarize(folder).state == "paused"
+
+
+def test_that_two_supervisors_of_two_keepers_do_not_train_at_once(
+    workspace: Path, trainer: Callable[..., None]
+) -> None:
+    trainer(TRAINS_UNTIL_STOPPED)
+    first, second = waiting(workspace, 2)
+    process = launch(first, only_if_queued=True)  # whose keeper is killed, so that another one looks before it shows
+    wait_until(lambda: summarize(first).state == "running")
+    assert launch(second, only_if_queued=True).wait(20) == BUSY
+    assert summarize(second).state == "waiting"
+    ask(first, "stop")
+    assert process.wait(20) == 0
 
 
 def test_that_a_killed_keeper_loses_no_run_and_starts_none_twice(workspace: Path, trainer: Callable[..., None]) -> None:
