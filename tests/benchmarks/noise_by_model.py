@@ -39,6 +39,7 @@ from orpo_studio.data.pair import Pair
 from orpo_studio.events import EventLog, Problem, read_events
 from orpo_studio.events.types import MarginsFinished, Stage
 from orpo_studio.runs import Job
+from orpo_studio.runs.job_request import leave_request
 from orpo_studio.runs.margins import make_margins_folder, remove_margins_folder
 from orpo_studio.trainer.context import Lifeline
 from orpo_studio.trainer.environment import prepare_environment
@@ -56,13 +57,11 @@ def measure(model: Path, data: Path, sample: int, max_length: int) -> tuple[list
     values = {"max_length": max_length, "micro_batch": 1}
     spec = RunSpec.model_validate({"model": {"path": str(model)}, "data": {"source": str(data)}, "recipe": values})
     folder = make_margins_folder(spec)
-    request = folder.evaluation / "request.json"
-    request.parent.mkdir()
-    request.write_text(json.dumps({"pairs": str(prepared.folder), "sample": sample}))
+    request = leave_request(folder, {"pairs": str(prepared.folder), "sample": sample})
     with EventLog(folder.events_file):
         pass
     begun = time.monotonic()
-    run_job(folder, Job.MARGINS, Lifeline())
+    run_job(folder, Job.MARGINS, Lifeline(), request=request)
     seconds = time.monotonic() - begun
     events = list(read_events(folder.events_file))
     problems = [event for event in events if isinstance(event, Problem)]

@@ -17,8 +17,6 @@ from orpo_studio.gui.doctor.margins_job import MarginsJob
 from orpo_studio.gui.workbench import Workbench
 
 ASKS = """
-import json
-request = json.loads((folder.path / "evaluation" / "request.json").read_text())
 log.append(Stage(name="load_model", title="Load the model"))
 for done in (0, 5, 10):
     log.append(Stage(name="ask_model", title="Ask the base model about the pairs", done=done, total=10, unit="pairs"))

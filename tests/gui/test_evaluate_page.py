@@ -1,7 +1,6 @@
 """The Evaluate page: the verdict with its uncertainty, and answers side by side."""
 
 import math
-from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -132,15 +131,3 @@ def test_that_a_draft_has_nothing_to_evaluate_and_offers_the_demo(qtbot: QtBot, 
     with qtbot.waitSignal(page.step_wanted) as wanted:
         page.demo.click()
     assert wanted.args == ["train"]
-
-
-def test_that_a_run_of_a_newer_version_is_told_and_not_opened(
-    qtbot: QtBot, bench: Workbench, finished: RunFolder
-) -> None:
-    text = finished.spec_file.read_text().replace("schema_version = 1", "schema_version = 999")
-    Path(finished.spec_file).write_text(text)
-    with qtbot.waitSignal(bench.noticed) as told:
-        bench.show_run(finished)
-
-    assert "newer" in told.args[0].title
-    assert bench.follower is None

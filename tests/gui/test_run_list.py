@@ -129,17 +129,23 @@ def test_that_progress_of_a_live_run_moves(qtbot: QtBot, rail: RunListView, make
     qtbot.waitUntil(lambda: face.outcome(rail.bench.runs.summaries[0]) == "80 %", timeout=10_000)
 
 
-@pytest.mark.parametrize(
-    ("spec", "word"),
-    [("this is = = no toml", "unreadable"), ("schema_version = 999\n", "newer version")],
-)
+def test_that_a_run_of_a_newer_version_is_listed_and_opens(qtbot: QtBot, table: RunsPage, make_run: MakeRun) -> None:
+    run = make_run("bot")
+    run.folder.spec_file.write_text("schema_version = 999\n", encoding="utf-8")
+    refresh(qtbot, table.bench, 1)
+    assert "newer version" in cell(table, run.folder.id, "State")
+    mark(table, run.folder.id)
+    assert table.actions_.open.isEnabled()
+    assert not table.actions_.use_settings.isEnabled()
+
+
 def test_that_a_run_that_cannot_be_opened_is_listed_told_and_deleted(
-    qtbot: QtBot, table: RunsPage, rail: RunListView, make_run: MakeRun, spec: str, word: str
+    qtbot: QtBot, table: RunsPage, rail: RunListView, make_run: MakeRun
 ) -> None:
     run = make_run("bot")
-    run.folder.spec_file.write_text(spec, encoding="utf-8")
+    run.folder.spec_file.write_text("this is = = no toml", encoding="utf-8")
     refresh(qtbot, table.bench, 1)
-    assert word in cell(table, run.folder.id, "State")
+    assert "unreadable" in cell(table, run.folder.id, "State")
     with qtbot.waitSignal(table.bench.noticed) as told:
         rail.bench.show_run(run.folder)
     assert "folder is untouched" in told.args[0].hint

@@ -1,6 +1,5 @@
 """The Ship page on a real workbench; what an export would say is written by a script."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from orpo_studio.gui.pages.ship import ShipPage
 from orpo_studio.gui.pages.ship.targets import look_at, proof_in_words
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import Job
-from orpo_studio.runs.launch import request_file
 
 PROOF = {
     "max_abs_logit_difference": 3.1e-5,
@@ -120,17 +118,15 @@ def test_that_full_fine_tuning_has_no_adapter(qtbot: QtBot, page: ShipPage, benc
 
 
 def test_that_progress_and_proof_are_shown_in_place(qtbot: QtBot, page: ShipPage, finished: ScriptedRun) -> None:
-    request = finished.folder.path / request_file(finished.folder, Job.EXPORT)
-    request.parent.mkdir()
-    request.write_text(json.dumps({"kind": "merged"}), encoding="utf-8")
     assert finished.lock.take()
-    finished.say(JobStarted(job="export"), Stage(name="export", title="Merge and write the model", done=1, total=4))
+    started = JobStarted(job="export", kind="merged")
+    finished.say(started, Stage(name="export", title="Merge and write the model", done=1, total=4))
     card = page.cards["merged"]
     look(qtbot, page, finished, card.bar.isVisible)
     assert card.stage.text() == "Merge and write the model…"
     assert not page.cards["adapter"].bar.isVisible()
     target = finished.folder.export / "merged"
-    target.mkdir()
+    target.mkdir(parents=True)
     (target / "model.safetensors").write_bytes(b"x")
     finished.say(
         ExportFinished(kind="merged", folder=str(target), size_bytes=7_200_000, proof=PROOF),

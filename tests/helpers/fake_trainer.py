@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import orpo_studio
 from orpo_studio import __version__
 
 _PACKAGE = f"""
@@ -22,7 +23,9 @@ import os, signal, sys, time
 from pathlib import Path
 from orpo_studio.events import *
 from orpo_studio.runs import RunFolder, pending
+from orpo_studio.runs.job_request import read_request
 folder, job = RunFolder(Path(sys.argv[1])), sys.argv[2]
+request = read_request(folder, *(sys.argv[3:4] or [""]))
 log = EventLog(folder.events_file)
 
 def started(total):
@@ -96,5 +99,5 @@ def put_in_front(monkeypatch: pytest.MonkeyPatch, place: Path, script: str, *, b
     (package / "__init__.py").write_text(_PACKAGE)
     (package / "trainer" / "__init__.py").touch()
     (package / "trainer" / "__main__.py").write_text(script if bare else _PRELUDE + script)
-    behind = os.environ.get("PYTHONPATH")  # a source tree that is tested without being installed
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(place), behind))))
+    app = Path(orpo_studio.__file__).parents[1]  # the one under test, which need not be the installed one
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(place), str(app)]))

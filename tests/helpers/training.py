@@ -1,6 +1,5 @@
 """Runs with the real trainer in this process, and the figures they should give."""
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from orpo_studio.config import RunSpec
 from orpo_studio.events import Event, Problem, RunEnded, RunLaunched, TrainMetrics, read_events
 from orpo_studio.events.log import EventLog
 from orpo_studio.runs import Job, RunFolder, ask, create_run
-from orpo_studio.runs.launch import request_file
+from orpo_studio.runs.job_request import leave_request
 from orpo_studio.trainer.context import Lifeline
 from orpo_studio.trainer.jobs import run_job
 
@@ -31,14 +30,13 @@ def make_run(workspace: Path, model: Path, source: Path, /, **sections: dict[str
 def run(folder: RunFolder, job: Job = Job.TRAIN, **request: Any) -> list[Event]:
     """Do a job in this process. Returns the events of this job alone."""
     before = sum(1 for _ in read_events(folder.events_file))
+    asked = ""
     if job is Job.TRAIN:
         with EventLog(folder.events_file) as log:
             log.append(RunLaunched(attempt=1))
     else:
-        path = folder.path / request_file(folder, job)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(request), encoding="utf-8")
-    run_job(folder, job, Lifeline())
+        asked = leave_request(folder, request)
+    run_job(folder, job, Lifeline(), request=asked)
     return list(read_events(folder.events_file))[before:]
 
 

@@ -74,8 +74,8 @@ def test_that_the_adapter_loads_on_its_base(tmp_path: Path, tiny_model: Path, tr
 
     (exported,) = of_kind(run(trained, Job.EXPORT, kind="adapter"), ExportFinished)
 
-    folder = Path(exported.folder)
-    assert folder == trained.export / "adapter"
+    assert exported.folder == "export/adapter"  # in the run, and found when the run moves
+    folder = trained.path / exported.folder
     PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_model), folder)
     assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == "tiny-llama"
 
@@ -90,9 +90,10 @@ def test_that_the_merged_model_has_the_precision_asked_for(
 
     (exported,) = of_kind(run(folder, Job.EXPORT, kind="merged"), ExportFinished)
 
-    config = json.loads((Path(exported.folder) / "config.json").read_text())
+    made = folder.path / exported.folder
+    config = json.loads((made / "config.json").read_text())
     assert config["dtype"] == stored
-    assert len(list(Path(exported.folder).glob("*.safetensors"))) > 1
+    assert len(list(made.glob("*.safetensors"))) > 1
     assert exported.proof["mean_kl"] < 1e-3
 
 
@@ -150,7 +151,7 @@ def test_that_a_merge_that_differs_is_not_kept(
     events = run(trained, Job.EXPORT, kind="merged")
 
     assert error(events).code == "merge-differs"
-    assert [path.name for path in trained.export.iterdir()] == ["request.json"]
+    assert [path.name for path in trained.export.iterdir()] == []
 
 
 class Killed(BaseException):
@@ -162,7 +163,7 @@ def test_that_an_export_killed_behind_its_last_rename_is_told_as_finished_by_the
 ) -> None:
     asked = {"kind": "adapter", "target": str(tmp_path / "shipped")}
     with monkeypatch.context() as patch:
-        patch.setattr(Unfinished, "finished", lambda _self: (_ for _ in ()).throw(Killed))
+        patch.setattr(Unfinished, "finished", lambda _self, _home: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             run(trained, Job.EXPORT, **asked)
     assert (tmp_path / "shipped" / "adapter_model.safetensors").is_file()
@@ -178,7 +179,7 @@ def test_that_what_a_killed_export_left_is_cleared_wherever_the_next_one_goes(
     tmp_path: Path, trained: RunFolder
 ) -> None:
     killed = Unfinished("merged", str(tmp_path / "elsewhere" / "model"))
-    killed.beside.mkdir(parents=True)
+    killed.begin()
     (killed.beside / "model.safetensors").write_bytes(b"half")
     trained.export.mkdir()
     (trained.export / "under_way.json").write_text(json.dumps(asdict(killed)))
@@ -187,4 +188,4 @@ def test_that_what_a_killed_export_left_is_cleared_wherever_the_next_one_goes(
 
     assert [event.kind for event in of_kind(events, ExportFinished)] == ["adapter"]
     assert list((tmp_path / "elsewhere").iterdir()) == []
-    assert [path.name for path in trained.export.iterdir()] == ["request.json"]
+    assert [path.name for path in trained.export.iterdir()] == []

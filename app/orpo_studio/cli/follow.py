@@ -26,7 +26,9 @@ from orpo_studio.events import (
 )
 from orpo_studio.runs import Job, RunFolder, ask, is_held, launch, mark_lost
 from orpo_studio.runs.ending import Ending, explain_end, explain_silence
+from orpo_studio.runs.folder import made_by_newer
 from orpo_studio.runs.force import end_now
+from orpo_studio.runs.launch import EXIT_HELD, already_running
 from orpo_studio.runs.live_words import lost_by_ending
 
 POLL_SECONDS = 0.1
@@ -109,6 +111,8 @@ def follow_job(folder: RunFolder, job: Job, output: Output, stopping: str, **req
     tail, seen = EventTail(folder.events_file), Followed()
     for event in _all_new(tail):
         seen.apply(event)
+    if seen.state.unknown:
+        raise made_by_newer(folder, f"Not known here: {', '.join(sorted(seen.state.unknown)[:3])}.")
     seen.end = None
     process = launch(folder, job, **request)
     with progress_for(output, folder, seen.state) as progress:
@@ -162,6 +166,8 @@ def _follow(
             time.sleep(POLL_SECONDS)
     if process is not None:
         _await_exit(process)
+        if process.returncode == EXIT_HELD:  # what was seen since is another's
+            raise already_running(folder)
 
 
 def _go_on_stopping(folder: RunFolder, seen: Followed, progress: Progress, stopping: str) -> None:

@@ -6,6 +6,7 @@ from orpo_studio.cli.output import Output
 from orpo_studio.cli.words import CommandError, ErrorWords
 from orpo_studio.paths import default_workspace
 from orpo_studio.runs import RunFolder, ask, find_run, is_held, summarize
+from orpo_studio.runs.folder import made_by_newer
 from orpo_studio.runs.force import end_now
 from orpo_studio.runs.live_words import lost_by_ending
 
@@ -15,6 +16,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     folder = find_run(arguments.workspace or default_workspace(), arguments.run)
     if not is_held(folder.lock_file):
         raise _not_running(folder)
+    if folder.is_newer():
+        raise made_by_newer(folder, "How it is stopped may have changed since.")
     if arguments.now:
         _end_now(folder, output)
     else:

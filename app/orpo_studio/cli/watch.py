@@ -13,8 +13,11 @@ from orpo_studio.runs import find_run
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Do it; returns the exit code."""
     folder = find_run(arguments.workspace or default_workspace(), arguments.run)
-    folder.read_spec()
-    await_turn(folder, output)
+    _spec, newer = folder.read_to_look_at()
+    if newer is not None:
+        output.say(f"{newer.title} {newer.hint}")
+    else:
+        await_turn(folder, output)
     seen = watch(folder, output)
     result = finished(folder, seen)
     if seen.end is None:

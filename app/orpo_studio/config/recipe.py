@@ -1,12 +1,12 @@
 """Recipes: patches over the defaults, kept as files with their source."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orpo_studio.config.check import check
-from orpo_studio.config.toml import SpecError
+from orpo_studio.config.toml import MAX_BYTES, SpecError, parse_toml
+from orpo_studio.plain_files import read_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ def load_recipe(path: Path) -> Recipe:
         SpecError: it cannot be read, lacks its title or source, or changes an option to a value that is not allowed.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = parse_toml(read_plain(path, MAX_BYTES, follow_link=True).decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise SpecError(f"The recipe {path.name} cannot be read: {error}.") from None
     head = {key: content.pop(key, "") for key in ("title", "summary", "source")}
     missing = [key for key, text in head.items() if not text]

@@ -1,15 +1,18 @@
 """``run.toml``: reading, migrating and writing a specification."""
 
+import errno
 import os
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from orpo_studio.config.check import Issue, check
-from orpo_studio.config.option import Option, all_options
+from orpo_studio.config.option import Option, all_options, quoted
 from orpo_studio.config.sections import SECTIONS
 from orpo_studio.config.spec import RunSpec
+from orpo_studio.plain_files import read_plain
 
 SCHEMA_VERSION = 1
 """Version of the file's layout. Each increase comes with an entry in ``MIGRATIONS``."""
@@ -19,6 +22,9 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 MAX_BYTES = 1_000_000
 """A specification is a few kilobytes; anything far larger is no specification."""
+
+
+_DEEP_KEY = re.compile(r"""(?<![\w"'-])(?:["']?+[\w-]*+["']?+\s*+\.\s*+){40}""")
 
 
 class SpecError(ValueError):
@@ -37,6 +43,18 @@ class NewerSchemaError(SpecError):
     """The file was written by a newer version of the program."""
 
 
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML that may come from anybody.
+
+    Raises:
+        ValueError: it is no TOML, or has a key of far too many parts, for which the parser would take minutes.
+        RecursionError: it is nested far too deep.
+    """
+    if _DEEP_KEY.search(text):
+        raise ValueError("a key has far too many parts")
+    return tomllib.loads(text)
+
+
 def read_values(text: str, origin: str) -> dict[str, Any]:
     """Parse TOML and migrate it to the present schema, without checking the values.
 
@@ -45,12 +63,12 @@ def read_values(text: str, origin: str) -> dict[str, Any]:
         NewerSchemaError: it was written by a newer version.
     """
     try:
-        values: dict[str, Any] = tomllib.loads(text)
+        values = parse_toml(text)
     except (ValueError, RecursionError) as error:  # ValueError: numbers of thousands of digits, besides bad TOML
         raise SpecError(f"{origin} is not valid TOML: {error}.") from None
     version = values.pop("schema_version", SCHEMA_VERSION)
-    if not isinstance(version, int) or version < 1:
-        raise SpecError(f"{origin} has no usable schema_version: “{version}”.")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise SpecError(f"{origin} has no usable schema_version: “{quoted(version)}”.")
     if version > SCHEMA_VERSION:
         raise NewerSchemaError(
             f"{origin} was written by a newer ORPO Studio (schema {version}; this one knows up to {SCHEMA_VERSION}). "
@@ -68,15 +86,18 @@ def load_values(path: Path) -> dict[str, Any]:
         SpecError: it cannot be read, or is no TOML.
         NewerSchemaError: it was written by a newer version.
     """
+    return read_values(_read_text(path), str(path))
+
+
+def _read_text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SpecError(f"{path} is far too large for a run's specification.")
-        text = path.read_text(encoding="utf-8")
+        return read_plain(path, MAX_BYTES, follow_link=True).decode("utf-8")
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise SpecError(f"{path} is far too large for a run's specification.") from None
         raise SpecError(f"{path} cannot be read: {error.strerror or error}.") from None
     except UnicodeDecodeError:
         raise SpecError(f"{path} is not a text file in UTF-8.") from None
-    return read_values(text, str(path))
 
 
 def read_spec(path: Path, *, to_start: bool = True) -> RunSpec:
@@ -91,6 +112,29 @@ def read_spec(path: Path, *, to_start: bool = True) -> RunSpec:
         lines = "\n".join(f"  {issue.name}: {issue.message}" for issue in checked.errors)
         raise SpecError(f"{path} cannot be used:\n{lines}", checked.errors)
     return checked.spec
+
+
+def read_newer_spec(path: Path) -> RunSpec:
+    """Read what this version knows of a specification that a newer one wrote; the rest takes its defaults.
+
+    Good to look at and for nothing else: an option may mean something else there.
+
+    Raises:
+        SpecError: it cannot be read at all.
+    """
+    values = parse_toml(_read_text(path))
+    known: dict[str, Any] = {"name": name} if isinstance(name := values.get("name"), str) else {}
+    for option in all_options():
+        section = values.get(option.section)
+        if isinstance(section, dict) and option.key in section:
+            known.setdefault(option.section, {})[option.key] = section[option.key]
+    for issue in check(known, to_start=False).errors:
+        section, _, key = issue.name.partition(".")
+        if isinstance(known.get(section), dict):
+            known[section].pop(key, None)
+        else:
+            known.pop(section, None)
+    return check(known, to_start=False).parsed or RunSpec()
 
 
 def render_spec(spec: RunSpec) -> str:

@@ -3,7 +3,7 @@
 from orpo_studio.events.holding import HoldingEventLog
 from orpo_studio.events.log import EventLog, EventLogError
 from orpo_studio.events.state import RunState, TrainingFigures
-from orpo_studio.events.tail import EventTail, read_events
+from orpo_studio.events.tail import EventTail, read_events, read_lines
 from orpo_studio.events.types import (
     AnyEvent,
     CheckpointSaved,
@@ -73,4 +73,5 @@ __all__ = [
     "UnknownEvent",
     "parse_event",
     "read_events",
+    "read_lines",
 ]

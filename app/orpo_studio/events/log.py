@@ -14,10 +14,13 @@ from typing import Self, TypeVar
 from orpo_studio.events import file_lock
 from orpo_studio.events.reserve import free_reserve
 from orpo_studio.events.types import Event
+from orpo_studio.plain_files import open_plain
 
 EventT = TypeVar("EventT", bound=Event)
 
 _TAIL_BYTES = 1 << 16
+_LARGEST_SEQ = 2**53
+"""A number beyond it is none of ours, and none to continue from."""
 
 
 class EventLogError(OSError):
@@ -31,12 +34,11 @@ class EventLog:
         """Open the stream, and make it when it is new.
 
         Raises:
-            EventLogError: the file cannot be opened.
+            EventLogError: the file cannot be opened, or is a link to another.
         """
         self._path = path
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         try:
-            self._descriptor = os.open(path, flags, 0o644)
+            self._descriptor = open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         except OSError as error:
             raise EventLogError(error.errno, error.strerror, str(path)) from error
         self._known_end = -1
@@ -149,6 +151,6 @@ def _last_seq(lines: bytes) -> int:
             seq = json.loads(line)["seq"]
         except (ValueError, TypeError, KeyError, RecursionError):
             continue
-        if isinstance(seq, int):
+        if isinstance(seq, int) and 0 <= seq < _LARGEST_SEQ:
             return seq
     return 0

@@ -29,10 +29,12 @@ from orpo_studio.events.types import (
     TrainerSilent,
     TrainingStarted,
     TrainMetrics,
+    UnknownEvent,
 )
 
 _MOST = 200
 """Events of one kind that are remembered, the newest of them; a run may go on for days."""
+_MOST_UNKNOWN, _LONGEST_NAME = 20, 60
 
 StateName = Literal[
     "created",
@@ -78,6 +80,8 @@ class RunState:
 
     last_seq: int = 0
     gaps: int = 0
+    unknown: set[str] = field(default_factory=set)
+    """Types of events that this version does not know: a newer one wrote them, and the state may not be all true."""
     last_time: float = 0.0
     """When the last event was said, in seconds since the epoch. A supervisor that lives says something every 10 s."""
     attempts: int = 0
@@ -214,6 +218,8 @@ class RunState:
                 self.probe = event
             case MarginsFinished():
                 self.margins = event
+            case UnknownEvent() if event.type != "unknown" and len(self.unknown) < _MOST_UNKNOWN:
+                self.unknown.add(event.type[:_LONGEST_NAME])
 
     def _nothing_pending(self) -> None:
         self.stop, self.stop_asked, self.silent = None, 0.0, None

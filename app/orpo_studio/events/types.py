@@ -9,6 +9,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+"""A whole number that every reader can hold, also one that computes in floats."""
+Amount = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+"""A time in seconds or a share of epochs."""
+Values = Annotated[dict[str, float], Field(max_length=1000)]
+"""Metric name to value. NaN and infinity are values like others."""
+
 
 class Event(BaseModel):
     """Base of all events.
@@ -23,15 +30,15 @@ class Event(BaseModel):
         extra="forbid", frozen=True, ser_json_inf_nan="strings", protected_namespaces=(), defer_build=True
     )
 
-    seq: int = 0
-    time: float = 0.0
+    seq: Whole = 0
+    time: Amount = 0.0
 
 
 class RunLaunched(Event):
     """The supervisor holds the lock and starts a trainer. ``attempt`` counts from 1, resumes included."""
 
     type: Literal["run.launched"] = "run.launched"
-    attempt: int
+    attempt: Whole
     versions: dict[str, str] = {}
 
 
@@ -41,8 +48,8 @@ class Stage(Event):
     type: Literal["stage"] = "stage"
     name: str
     title: str
-    done: int = 0
-    total: int = 0
+    done: Whole = 0
+    total: Whole = 0
     unit: str = ""
 
 
@@ -54,13 +61,13 @@ class DataPrepared(Event):
     """
 
     type: Literal["data.prepared"] = "data.prepared"
-    rows_in: int
-    train: int
-    held_out: int
+    rows_in: Whole
+    train: Whole
+    held_out: Whole
     set_aside: dict[str, int] = {}
-    tokens: int = 0
-    longest: int = 0
-    truncated: int = 0
+    tokens: Whole = 0
+    longest: Whole = 0
+    truncated: Whole = 0
 
 
 class ModelLoaded(Event):
@@ -68,8 +75,8 @@ class ModelLoaded(Event):
 
     type: Literal["model.loaded"] = "model.loaded"
     architecture: str
-    parameters: int
-    trainable: int
+    parameters: Whole
+    trainable: Whole
     device: str
     dtype: str
     quantization: str
@@ -88,13 +95,13 @@ class TrainingStarted(Event):
     """The first step is about to be made."""
 
     type: Literal["training.started"] = "training.started"
-    first_step: int
-    total_steps: int
-    epochs: float
-    effective_batch: int
-    logging_steps: int
-    evaluation_steps: int
-    checkpoint_steps: int
+    first_step: Whole
+    total_steps: Whole
+    epochs: Amount
+    effective_batch: Whole
+    logging_steps: Whole
+    evaluation_steps: Whole
+    checkpoint_steps: Whole
 
 
 class TrainMetrics(Event):
@@ -108,10 +115,10 @@ class TrainMetrics(Event):
     """
 
     type: Literal["train.metrics"] = "train.metrics"
-    step: int
-    epoch: float
-    seconds: float
-    values: dict[str, float]
+    step: Whole
+    epoch: Amount
+    seconds: Amount
+    values: Values
 
 
 class EvaluationMetrics(Event):
@@ -119,18 +126,18 @@ class EvaluationMetrics(Event):
 
     type: Literal["evaluation.metrics"] = "evaluation.metrics"
     moment: Literal["before", "during", "after"]
-    step: int
-    epoch: float
-    seconds: float
-    pairs: int
-    values: dict[str, float]
+    step: Whole
+    epoch: Amount
+    seconds: Amount
+    pairs: Whole
+    values: Values
 
 
 class SampleAnswer(Event):
     """An answer generated to a prompt, by the base or by the model as trained so far."""
 
     type: Literal["sample"] = "sample"
-    step: int
+    step: Whole
     source: Literal["base", "tuned"]
     prompt: str
     answer: str
@@ -140,16 +147,16 @@ class CheckpointSaved(Event):
     """A complete checkpoint lies in ``folder``, relative to the run's folder."""
 
     type: Literal["checkpoint.saved"] = "checkpoint.saved"
-    step: int
+    step: Whole
     folder: str
-    size_bytes: int
+    size_bytes: Whole
 
 
 class Machine(Event):
     """Load of the machine: memory in GiB, load in percent, temperature in °C, power in W."""
 
     type: Literal["machine"] = "machine"
-    values: dict[str, float]
+    values: Values
 
 
 class Problem(Event):
@@ -167,7 +174,7 @@ class StopRequested(Event):
     """The trainer has seen a request to stop, or to pause, and will save and end after this step."""
 
     type: Literal["stop.requested"] = "stop.requested"
-    step: int
+    step: Whole
     to_pause: bool = False
 
 
@@ -183,7 +190,7 @@ class StopStage(Event):
 
     type: Literal["stop.stage"] = "stop.stage"
     stage: Literal["asked", "terminated", "killed"]
-    next_at: float | None = None
+    next_at: Amount | None = None
     to_pause: bool = False
 
 
@@ -197,7 +204,7 @@ class TrainerSilent(Event):
     """
 
     type: Literal["trainer.silent"] = "trainer.silent"
-    seconds: float
+    seconds: Amount
     doing: Literal["computing", "waiting", "disk", "suspended"]
     cpu_percent: float = 0.0
 
@@ -206,7 +213,7 @@ class TrainerHeard(Event):
     """The trainer shows progress again, after ``seconds`` of silence."""
 
     type: Literal["trainer.heard"] = "trainer.heard"
-    seconds: float
+    seconds: Amount
 
 
 class RunEnded(Event):
@@ -219,9 +226,9 @@ class RunEnded(Event):
 
     type: Literal["run.ended"] = "run.ended"
     outcome: Literal["completed", "stopped", "failed", "lost"]
-    step: int = 0
-    exit_code: int | None = None
-    signal: int | None = None
+    step: Whole = 0
+    exit_code: Whole | None = None
+    signal: Whole | None = None
     log_tail: str = ""
     forced: bool = False
     paused: bool = False
@@ -247,10 +254,11 @@ class RunUnqueued(Event):
 
 
 class JobStarted(Event):
-    """A job on a finished run, such as an evaluation or an export, has begun."""
+    """A job on a finished run, such as an evaluation or an export, has begun; ``kind`` is that of an export."""
 
     type: Literal["job.started"] = "job.started"
     job: str
+    kind: str = ""
 
 
 class JobEnded(Event):
@@ -259,8 +267,8 @@ class JobEnded(Event):
     type: Literal["job.ended"] = "job.ended"
     job: str
     outcome: Literal["completed", "stopped", "failed", "lost"]
-    exit_code: int | None = None
-    signal: int | None = None
+    exit_code: Whole | None = None
+    signal: Whole | None = None
     log_tail: str = ""
     forced: bool = False
 
@@ -270,9 +278,9 @@ class EvaluationFinished(Event):
 
     type: Literal["evaluation.finished"] = "evaluation.finished"
     file: str
-    pairs: int
-    before: dict[str, float]
-    after: dict[str, float]
+    pairs: Whole
+    before: Values
+    after: Values
 
 
 class ExportFinished(Event):
@@ -281,8 +289,8 @@ class ExportFinished(Event):
     type: Literal["export.finished"] = "export.finished"
     kind: Literal["adapter", "merged"]
     folder: str
-    size_bytes: int
-    proof: dict[str, float] = {}
+    size_bytes: Whole
+    proof: Values = {}
 
 
 class ProbeFinished(Event):
@@ -305,14 +313,14 @@ class ProbeFinished(Event):
     type: Literal["probe.finished"] = "probe.finished"
     device: str
     way: str
-    pairs_at_once: int
-    peak_bytes: int
-    library_bytes: int
+    pairs_at_once: Whole
+    peak_bytes: Whole
+    library_bytes: Whole
     seconds: list[float]
     tokens: list[int]
-    pairs: int
-    longest: int
-    training_pairs: int
+    pairs: Whole
+    longest: Whole
+    training_pairs: Whole
     pair_tokens: float
 
 
@@ -328,9 +336,9 @@ class MarginsFinished(Event):
 
     type: Literal["margins.finished"] = "margins.finished"
     file: str
-    asked: int
-    unknown: int
-    total: int
+    asked: Whole
+    unknown: Whole
+    total: Whole
 
 
 class UnknownEvent(Event):

@@ -10,11 +10,13 @@ from orpo_studio.events import AnyEvent, EventTail, Machine, RunState, TrainMetr
 from orpo_studio.events.state import StateName
 from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.runs import RunFolder, is_held, mark_lost
-from orpo_studio.runs.launch import leave_going
+from orpo_studio.runs.launch import EXIT_HELD, leave_going
 
 POLL_MS = 100
 BEHIND_MS = 1
 """Between two polls while there is more to read: what waits for the event loop comes first."""
+RETRY_MS = 2000
+"""Between two tries to read what could not be read."""
 SLICE_BYTES = 64 * 1024
 """Read at most in one poll: about 150 events, whose parsing and drawing stay within a frame."""
 LOCK_EVERY_S = 0.5
@@ -30,10 +32,16 @@ class RunFollower(QObject):
     """The computed state, the stage, the job or the problems may have changed."""
     launch_failed = Signal()
     """The supervisor ended before it said a word."""
+    launch_refused = Signal()
+    """The supervisor found that somebody else had just started one."""
+    unreadable = Signal(OSError)
+    """The events cannot be read; told once, and tried again now and then."""
 
-    def __init__(self, folder: RunFolder, parent: QObject | None = None) -> None:
+    def __init__(self, folder: RunFolder, parent: QObject | None = None, *, only_looks: bool = False) -> None:
+        """Make it; nothing is ever recorded in the folder where it ``only_looks``."""
         super().__init__(parent)
         self.folder = folder
+        self._only_looks = only_looks
         self.fold = RunState()
         self._tail = EventTail(folder.events_file)
         self._lock_held = is_held(folder.lock_file)
@@ -47,6 +55,7 @@ class RunFollower(QObject):
         self._timer.timeout.connect(self.poll)
         self._replaying = True
         self._recording: Task | None = None
+        self._is_unreadable = False
 
     @property
     def state(self) -> StateName:
@@ -97,7 +106,15 @@ class RunFollower(QObject):
             return
         held = self._lock_when_due()  # before reading: what its holder said last is then read
         seen = self._tail.offset
-        new = self._tail.poll(SLICE_BYTES)
+        try:
+            new = self._tail.poll(SLICE_BYTES)
+        except OSError as error:
+            if not self._is_unreadable:
+                self._is_unreadable = True
+                self._timer.setInterval(RETRY_MS)
+                self.unreadable.emit(error)
+            return
+        self._is_unreadable = False
         for event in new:
             self.fold.apply(event)
         # A slice that was not filled reached the end of what is written.
@@ -131,8 +148,11 @@ class RunFollower(QObject):
         changed = held != self._lock_held
         self._lock_held = held
         if self._process is not None and self._process.poll() is not None:
+            refused = self._process.returncode == EXIT_HELD
             self._process, changed = None, True
-            if self.written() <= self._written_before:
+            if refused:
+                self.launch_refused.emit()
+            elif self.written() <= self._written_before:
                 self.launch_failed.emit()
         if not held and self._process is None and not self._replaying and self._is_open():
             self._record_loss()
@@ -149,4 +169,6 @@ class RunFollower(QObject):
         self._recording = None
 
     def _is_open(self) -> bool:
+        if self._only_looks or self.fold.unknown:  # a newer version may have said the end in words not known here
+            return False
         return (self.fold.attempts > 0 and self.fold.ended is None) or bool(self.fold.job)

@@ -10,7 +10,7 @@ from orpo_studio.config import Issue
 from orpo_studio.events.state import LIVE
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.theme import em
-from orpo_studio.gui.widgets.basic import button, label, set_kind
+from orpo_studio.gui.widgets.basic import button, label, set_kind, tooltip
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.live_words import silence_words, stop_title
 
@@ -60,6 +60,7 @@ class Foot(QFrame):
     def refresh(self) -> None:
         """Show the present state."""
         follower = self._bench.follower
+        self.status.setToolTip("")
         self.use_settings.setVisible(follower is not None)
         self._tick.stop()
         self.pause.setVisible(follower is not None and follower.state in LIVE)
@@ -68,6 +69,10 @@ class Foot(QFrame):
         if follower is not None:
             self._show_run(follower.state, is_live=follower.is_live, is_resumable=bool(follower.fold.checkpoints))
             self._show_trouble(follower)
+            if (reason := self._bench.only_to_look_at()) is not None:
+                self.status.setText(reason.title)
+                self.status.setToolTip(tooltip(f"{reason.detail} {reason.hint}"))
+                self.main.hide()
         else:
             self._show_draft()
 

@@ -23,7 +23,9 @@ from orpo_studio.gui.runlist import RunList
 from orpo_studio.gui.runs.queue import RunQueue, StartQuestion
 from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, create_run, launch
 from orpo_studio.runs.ending import explain_silence
+from orpo_studio.runs.folder import made_by_newer, unreadable_events
 from orpo_studio.runs.force import end_now
+from orpo_studio.runs.launch import already_running
 
 
 class Workbench(QObject):
@@ -60,6 +62,7 @@ class Workbench(QObject):
         self.queue.failed.connect(self.tell)
         self.follower: RunFollower | None = None
         self.run_spec: RunSpec | None = None
+        self._newer: RunFolderError | None = None
         self.doctor = Examination(self)
         self.disk = DiskWatch(self)
         self._last_state = ""
@@ -97,6 +100,15 @@ class Workbench(QObject):
     def read_only(self) -> bool:
         """Whether the subject is a run, whose settings are what they were."""
         return self.follower is not None
+
+    def only_to_look_at(self) -> RunFolderError | None:
+        """Return why nothing may be done with the run that is looked at: a newer version has worked on it."""
+        if self.follower is None or self._newer is not None:
+            return self._newer
+        if unknown := sorted(self.follower.fold.unknown):
+            detail = f"It holds events that this version does not know: {', '.join(unknown[:3])}."
+            return made_by_newer(self.follower.folder, detail)
+        return None
 
     def value(self, option: Option) -> Any:
         """Return an option's value in the subject."""
@@ -161,11 +173,14 @@ class Workbench(QObject):
         if self.follower is not None and self.follower.folder == folder:
             return self.follower
         try:
-            spec = folder.read_spec()
+            spec, newer = folder.read_to_look_at()
         except RunFolderError as error:
             self.tell(error)
             return None
-        return self._follow(folder, spec)
+        follower = self._follow(folder, spec, newer)
+        if newer is not None:
+            self.tell(Notice("warning", newer.title, newer.detail, newer.hint))
+        return follower
 
     def use_settings(self, folder: RunFolder) -> None:
         """Take a run's settings into the draft and turn the pages to it."""
@@ -198,7 +213,7 @@ class Workbench(QObject):
 
     def run_job(self, job: Job, **request: Any) -> None:
         """Start a job on the run that is looked at."""
-        if self.follower is None:
+        if self.follower is None or self._may_only_look():
             return
         try:
             before = self.follower.written()
@@ -208,7 +223,7 @@ class Workbench(QObject):
 
     def request(self, name: Any, **details: Any) -> None:
         """Leave a request (stop, checkpoint, sample) for the run that is looked at."""
-        if self.follower is None:
+        if self.follower is None or self._may_only_look():
             return
         try:
             ask(self.follower.folder, name, **details)
@@ -269,23 +284,33 @@ class Workbench(QObject):
         self._follow(folder, spec)
         self.run_shown.emit()
 
+    def _may_only_look(self) -> bool:
+        reason = self.only_to_look_at()
+        if reason is not None:
+            self.tell(reason)
+        return reason is not None
+
     def _take_settings(self, file: Path) -> None:
         try:
             self.draft.load(read_spec(file, to_start=False), text=f"Use {file.name}")
         except SpecError as error:
             self.tell(Notice("error", f"{file.name} could not be used.", str(error), "Nothing was changed."))
 
-    def _follow(self, folder: RunFolder | None, spec: RunSpec | None) -> RunFollower | None:
+    def _follow(
+        self, folder: RunFolder | None, spec: RunSpec | None, newer: RunFolderError | None = None
+    ) -> RunFollower | None:
         if self.follower is not None:
             self.follower.stop()
             self.follower.deleteLater()
             self.follower = None
         elif folder is None:
             return None
-        self.run_spec = spec
+        self.run_spec, self._newer = spec, newer
         if folder is not None:
-            self.follower = RunFollower(folder, self)
+            self.follower = RunFollower(folder, self, only_looks=newer is not None)
             self.follower.launch_failed.connect(self._on_launch_failed)
+            self.follower.launch_refused.connect(self._on_launch_refused)
+            self.follower.unreadable.connect(self._on_unreadable)
             self.follower.state_changed.connect(self._on_run_state)
             self._last_state = ""
         self._choose()
@@ -337,6 +362,14 @@ class Workbench(QObject):
             self.preferences.remember_data(source)
         self._ask_disk()
         self.issues_changed.emit()
+
+    def _on_launch_refused(self) -> None:
+        if self.follower is not None:
+            self.tell(already_running(self.follower.folder))
+
+    def _on_unreadable(self, error: OSError) -> None:
+        if self.follower is not None:
+            self.tell(unreadable_events(self.follower.folder, error))
 
     def _on_launch_failed(self) -> None:
         if self.follower is not None:

@@ -155,6 +155,13 @@ def _read_config(folder: Path) -> dict[str, object]:
             detail=str(folder),
             hint="Choose the folder that holds config.json and the .safetensors files.",
         )
+    if (folder / "adapter_config.json").exists():
+        raise ModelProblem(
+            "model-and-adapter",
+            "This folder holds a model and an adapter at once.",
+            detail=f"{folder} has an adapter_config.json besides its config.json: the adapter would be loaded unasked.",
+            hint="Move the adapter's files, which begin with adapter_, into a folder of their own.",
+        )
     return read_object(folder / "config.json")
 
 

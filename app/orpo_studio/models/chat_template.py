@@ -1,6 +1,6 @@
 """Write a conversation as a model's chat template writes it, without transformers.
 
-A template is a program that came with a model, so it runs in Jinja's immutable sandbox, with the names and
+A template is a program that came with a model, so it runs in a bounded sandbox, with the names and
 settings that ``transformers.utils.chat_template_utils`` (version 5.23) gives it.
 """
 
@@ -15,10 +15,10 @@ import jinja2
 import jinja2.ext
 import jinja2.nodes
 import jinja2.parser
-import jinja2.sandbox
 
 from orpo_studio.models.card import ModelCard
 from orpo_studio.models.problem import ModelProblem
+from orpo_studio.models.template_sandbox import BoundedSandbox, begin_rendering, bounded
 
 PLAIN_TEMPLATE_NAME = "plain"
 PLAIN_TEMPLATE = (
@@ -73,6 +73,7 @@ class ChatTemplate:
             TemplateProblem: the template is broken or refuses these messages.
         """
         template = _compile(self.source)
+        begin_rendering()
         try:
             return template.render(
                 messages=[dict(message) for message in messages],
@@ -136,10 +137,10 @@ def _tojson(
 
 @lru_cache(maxsize=16)
 def _compile(source: str) -> jinja2.Template:
-    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+    environment = BoundedSandbox(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, jinja2.ext.loopcontrols]
     )
-    environment.filters["tojson"] = _tojson
+    environment.filters["tojson"] = bounded("tojson", _tojson)
     functions: dict[str, Callable[..., Any]] = {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
     environment.globals.update(functions)
     try:

@@ -5,6 +5,10 @@ from pathlib import Path
 from typing import cast
 
 from orpo_studio.models.problem import ModelProblem
+from orpo_studio.plain_files import read_plain
+
+MOST_BYTES = 256_000_000
+"""The largest tokenizer.json files have some 40 MB."""
 
 _TYPE_NAMES = {
     dict: "an object",
@@ -23,7 +27,7 @@ def read_object(path: Path) -> dict[str, object]:
         ModelProblem: the file cannot be read, is not JSON, or holds something other than an object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
+        value = json.loads(read_plain(path, MOST_BYTES, follow_link=True).decode("utf-8-sig"))
     except OSError as error:
         raise ModelProblem(
             "unreadable-file",

@@ -4,6 +4,10 @@ from pathlib import Path
 
 from orpo_studio.models.files import read_object_if_there
 from orpo_studio.models.problem import ModelProblem
+from orpo_studio.plain_files import read_plain
+
+MOST_BYTES = 1_000_000
+"""A chat template has some kilobytes."""
 
 
 def read_chat_template(folder: Path) -> str | None:
@@ -18,7 +22,7 @@ def read_chat_template(folder: Path) -> str | None:
     path = folder / "chat_template.jinja"
     if path.is_file():
         try:
-            return path.read_text(encoding="utf-8")
+            return read_plain(path, MOST_BYTES, follow_link=True).decode()
         except OSError as error:
             raise ModelProblem(
                 "unreadable-file",

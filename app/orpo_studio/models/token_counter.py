@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from orpo_studio.models.files import MOST_BYTES
 from orpo_studio.models.problem import ModelProblem
 
 
@@ -22,6 +23,8 @@ class TokenCounter:
         """
         path = folder / "tokenizer.json"
         try:
+            if path.stat().st_size > MOST_BYTES:
+                raise ValueError("it is far too large")
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises a bare Exception, whatever is wrong
             raise ModelProblem(

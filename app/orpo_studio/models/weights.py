@@ -8,9 +8,10 @@ import json
 import math
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orpo_studio.models.files import read_object
 from orpo_studio.models.problem import ModelProblem
@@ -34,6 +35,8 @@ DTYPES = {
     "U8": "uint8",
     "BOOL": "bool",
 }
+
+_MOST_DIMENSIONS, _FAR = 16, 2**48
 
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _BNB_STATE = (".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4")
@@ -143,6 +146,15 @@ def read_headers(files: Iterable[Path]) -> list[Tensor]:
     return [tensor for path in files for tensor in _read_header(path)]
 
 
+def _tensor(name: str, entry: Mapping[str, Any]) -> tuple[Tensor, int]:
+    """Return a tensor of a header and where its data ends, if it is one that can be."""
+    shape = tuple(map(int, entry["shape"]))
+    begin, end = map(int, entry["data_offsets"])
+    if len(shape) > _MOST_DIMENSIONS or not all(0 <= length < _FAR for length in shape) or not 0 <= begin <= end < _FAR:
+        raise ValueError(f"{name[:80]} is of no possible size")
+    return Tensor(name, str(entry["dtype"]), shape), end
+
+
 def _read_header(path: Path) -> list[Tensor]:
     try:
         size = path.stat().st_size
@@ -170,12 +182,8 @@ def _read_header(path: Path) -> list[Tensor]:
         raise _damaged(path, f"{size:,} bytes; its header alone needs {length + 8:,}.")
     try:
         header = json.loads(raw)
-        tensors = [
-            (Tensor(name, str(entry["dtype"]), tuple(map(int, entry["shape"]))), int(entry["data_offsets"][1]))
-            for name, entry in header.items()
-            if name != "__metadata__"
-        ]
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        tensors = [_tensor(name, entry) for name, entry in header.items() if name != "__metadata__"]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OverflowError) as error:
         raise _damaged(path, f"Its header cannot be read: {error}") from error
     needed = 8 + length + max((end for _, end in tensors), default=0)
     if size < needed:

@@ -1,4 +1,4 @@
-"""``python -P -m orpo_studio.runner FOLDER JOB [--only-if-queued]``, or ``--queue WORKSPACE``."""
+"""``python -P -m orpo_studio.runner FOLDER JOB [REQUEST] [--only-if-queued]``, or ``--queue WORKSPACE``."""
 
 import sys
 from pathlib import Path
@@ -18,8 +18,12 @@ def main(arguments: list[str]) -> int:
         return keep_queue(Path(arguments[1]).resolve())
     from orpo_studio.runner.supervisor import supervise
 
+    request = "".join(argument for argument in arguments[2:3] if argument != ONLY_IF_QUEUED)
     return supervise(
-        RunFolder(Path(arguments[0]).resolve()), Job(arguments[1]), only_if_queued=ONLY_IF_QUEUED in arguments[2:]
+        RunFolder(Path(arguments[0]).resolve()),
+        Job(arguments[1]),
+        request=request,
+        only_if_queued=ONLY_IF_QUEUED in arguments[2:],
     )
 
 

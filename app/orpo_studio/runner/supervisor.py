@@ -1,6 +1,7 @@
 """One supervisor: takes the lock, starts the trainer, watches over it, records the end nobody else recorded."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from orpo_studio.events import (
     RunState,
 )
 from orpo_studio.events.types import Event
+from orpo_studio.plain_files import open_plain
 from orpo_studio.runner.awake import awake
 from orpo_studio.runner.console import note, without_notes
 from orpo_studio.runner.notification import notify_of_end
@@ -29,11 +31,13 @@ from orpo_studio.runner.sampling import Sampling
 from orpo_studio.runner.silence import SilenceWatch
 from orpo_studio.runner.stopping import StopLadder, StopLimits
 from orpo_studio.runner.trainer_process import TrainerProcess
-from orpo_studio.runs import Job, RunFolder, RunLock
+from orpo_studio.runs import Job, RunFolder, RunFolderError, RunLock
 from orpo_studio.runs.catalogue import fold_events
+from orpo_studio.runs.containment import require_contained
 from orpo_studio.runs.control import ask
 from orpo_studio.runs.heartbeat import SILENT_SECONDS
-from orpo_studio.runs.launch import mark_lost
+from orpo_studio.runs.job_request import read_request, remove_request
+from orpo_studio.runs.launch import EXIT_HELD, mark_lost
 from orpo_studio.runs.queue import is_alone
 from orpo_studio.runs.support import versions
 
@@ -57,17 +61,20 @@ class Limits:
     stop: StopLimits = field(default_factory=StopLimits)
 
 
-BUSY, NOT_WRITABLE, NOT_QUEUED = 3, 4, 5
+BUSY, NOT_WRITABLE, NOT_QUEUED = EXIT_HELD, 4, 5
 """Exit codes of a supervisor that started nothing."""
 
 
-def supervise(folder: RunFolder, job: Job, limits: Limits | None = None, *, only_if_queued: bool = False) -> int:
+def supervise(
+    folder: RunFolder, job: Job, limits: Limits | None = None, *, request: str = "", only_if_queued: bool = False
+) -> int:
     """Run one job from start to end.
 
     Args:
         folder: the run.
         job: what to do.
         limits: how patient to be; by default as a person would.
+        request: name of the file that says what exactly is asked, where there is one.
         only_if_queued: start nothing where the run waits in the queue no longer, since somebody else has started it, or
             where another run of the workspace has come to life meanwhile: it goes on waiting then.
 
@@ -77,6 +84,7 @@ def supervise(folder: RunFolder, job: Job, limits: Limits | None = None, *, only
     lock = RunLock(folder.lock_file)
     began = time.monotonic()
     try:
+        require_contained(folder)
         mark_lost(folder)
         if not lock.take():
             print(f"The run {folder.id} is already being worked on: its lock is held.", flush=True)
@@ -88,12 +96,16 @@ def supervise(folder: RunFolder, job: Job, limits: Limits | None = None, *, only
             print(f"The run {folder.id} waits on: another one is under way.", flush=True)
             return BUSY
         with EventLog(folder.events_file) as log:
-            supervisor = _Supervisor(folder, job, log, lock, limits or Limits())
+            supervisor = _Supervisor(folder, job, log, lock, limits or Limits(), request=request)
             code = supervisor.run()
+    except RunFolderError as error:
+        print(error, flush=True)
+        return 4
     except OSError as error:  # a full or read-only disk: there is nowhere else to say it
         print(f"The events of {folder.id} could not be written: {error}", flush=True)
         return NOT_WRITABLE
     finally:
+        remove_request(folder, request)
         lock.release()
     # Without the lock: a desktop that does not answer must not hold up what comes next.
     notify_of_end(folder, job, supervisor.state, time.monotonic() - began)
@@ -101,8 +113,11 @@ def supervise(folder: RunFolder, job: Job, limits: Limits | None = None, *, only
 
 
 class _Supervisor:
-    def __init__(self, folder: RunFolder, job: Job, log: EventLog, lock: RunLock, limits: Limits) -> None:
+    def __init__(
+        self, folder: RunFolder, job: Job, log: EventLog, lock: RunLock, limits: Limits, *, request: str
+    ) -> None:
         self._folder, self._job, self._log, self._lock, self._limits = folder, job, log, lock, limits
+        self._request = request
         self._log_start = folder.console_log.stat().st_size if folder.console_log.exists() else 0
         self._tail = EventTail(folder.events_file)
         self._failed = ""
@@ -114,13 +129,13 @@ class _Supervisor:
         if self._job is Job.TRAIN:
             self._log.append(RunLaunched(attempt=attempt, versions=versions()))
         else:
-            self._log.append(JobStarted(job=self._job.value))
+            self._log.append(JobStarted(job=self._job.value, kind=self._kind()))
         # The pipe is the trainer's life line: when this process dies, the trainer reads end-of-file and saves. Until
         # it has, the run must not count as lost, nor be resumed into the same folder: so it holds the lock as well.
         with contextlib.suppress(OSError):  # an earlier trainer's says nothing of this one
             self._folder.heartbeat.unlink(missing_ok=True)
         trainer = subprocess.Popen(
-            [sys.executable, "-P", "-m", "orpo_studio.trainer", str(self._folder.path), self._job.value],
+            [sys.executable, "-P", "-m", "orpo_studio.trainer", *self._arguments()],
             stdin=subprocess.PIPE,
             pass_fds=self._lock.inheritable(),
         )
@@ -157,6 +172,16 @@ class _Supervisor:
             if str(error) != self._failed:
                 self._failed = str(error)
                 note(f"A look at the run failed: {error}")
+
+    def _arguments(self) -> list[str]:
+        return [str(self._folder.path), self._job.value, *([self._request] if self._request else [])]
+
+    def _kind(self) -> str:
+        """Return which kind of export is asked for, so that those who watch know; nothing for another job."""
+        try:
+            return str(read_request(self._folder, self._request).get("kind", ""))
+        except RunFolderError:  # the trainer tells it, in words
+            return ""
 
     def _forward_signals(self, trainer: "subprocess.Popen[bytes]") -> None:
         """Turn a polite end of this process (log-out, shutdown, ``kill``) into a saved stop of the run."""
@@ -227,7 +252,7 @@ def _wait(trainer: "subprocess.Popen[bytes]") -> int | None:
 def _tail(path: Path, start: int) -> str:
     """Return the last lines printed since ``start`` bytes, at most ``TAIL_BYTES``."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_plain(path), "rb") as file:
             end = file.seek(0, 2)
             file.seek(max(start, end - TAIL_BYTES))
             return file.read().decode("utf-8", errors="replace")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from orpo_studio.config import RunSpec
-from orpo_studio.events import RunState, parse_event
+from orpo_studio.events import RunState, parse_event, read_lines
 from orpo_studio.events.state import StateName
 from orpo_studio.paths import expand
-from orpo_studio.runs.folder import RunFolder, RunFolderError
+from orpo_studio.runs.folder import RunFolder, RunFolderError, unreadable_events
 from orpo_studio.runs.lock import is_held
 
 _FREQUENT = b'"type":"train.metrics"'
@@ -71,9 +71,7 @@ def summarize(folder: RunFolder, known: RunSummary | None = None) -> RunSummary:
     try:
         fold = fold_events(folder.events_file)
     except OSError as error:
-        detail = f"{folder.events_file}: {error.strerror or error}."
-        hint = "Allow reading there. Its folder is untouched."
-        problem = problem or RunFolderError("unreadable-run", f"The run {folder.id} cannot be read.", detail, hint)
+        problem = problem or unreadable_events(folder, error)
     return RunSummary(folder, spec, fold.name(lock_held=held), fold, problem, stamp=stamp)
 
 
@@ -146,18 +144,12 @@ def fold_events(events_file: Path) -> RunState:
     """Fold a stream without parsing the many training metrics and machine samples, but the last of each."""
     fold = RunState()
     skipped: dict[bytes, bytes] = {}
-    try:
-        with events_file.open("rb") as file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                kind = next((kind for kind in (_FREQUENT, _MACHINE) if kind in line[:120]), None)
-                if kind is not None:
-                    skipped[kind] = line
-                elif (event := parse_event(line)) is not None:
-                    fold.apply(event)
-    except FileNotFoundError:
-        return fold
+    for line in read_lines(events_file):
+        kind = next((kind for kind in (_FREQUENT, _MACHINE) if kind in line[:120]), None)
+        if kind is not None:
+            skipped[kind] = line
+        elif (event := parse_event(line)) is not None:
+            fold.apply(event)
     for line in skipped.values():
         if (event := parse_event(line)) is not None:
             fold.apply(event)

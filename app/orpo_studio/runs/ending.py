@@ -1,9 +1,11 @@
 """How a run or a job ended, in words: the trainer's own problem where it said one, else what its end tells."""
 
+import os
 import re
 from dataclasses import dataclass
 
 from orpo_studio.events import JobEnded, Problem, RunEnded
+from orpo_studio.plain_files import open_plain
 from orpo_studio.runs.folder import RunFolder
 from orpo_studio.runs.room import FULL_BYTES, free_bytes
 
@@ -104,7 +106,7 @@ def _is_full(folder: RunFolder) -> bool:
 
 def _end_of_log(folder: RunFolder) -> str:
     try:
-        with folder.console_log.open("rb") as file:
+        with os.fdopen(open_plain(folder.console_log), "rb") as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
             return file.read().decode("utf-8", errors="replace")
     except OSError:

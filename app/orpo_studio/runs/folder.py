@@ -9,12 +9,17 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from orpo_studio.config import NewerSchemaError, RunSpec, SpecError, read_spec
+from orpo_studio.config import NewerSchemaError, RunSpec, SpecError, read_newer_spec, read_spec
 from orpo_studio.config.toml import write_spec
+from orpo_studio.plain_files import is_plain_folder
 from orpo_studio.runs.lock import is_held
 
 RESULT_WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json")
 """Files of which one is there when training has left a result: the adapter, or the model after full fine-tuning."""
+
+
+NEWER = "newer-version"
+"""Code of the error that a newer version of the program made a run."""
 
 
 class RunFolderError(Exception):
@@ -115,12 +120,7 @@ class RunFolder:
         try:
             return read_spec(self.spec_file)
         except NewerSchemaError as error:
-            raise RunFolderError(
-                "newer-version",
-                f"The run {self.id} was made by a newer ORPO Studio.",
-                str(error),
-                "Its folder is untouched. Update ORPO Studio to open it.",
-            ) from None
+            raise made_by_newer(self, str(error)) from None
         except SpecError as error:
             raise RunFolderError(
                 "unreadable-run",
@@ -128,6 +128,27 @@ class RunFolder:
                 str(error),
                 "Its folder is untouched. Look at run.toml in it, or delete the run.",
             ) from None
+
+    def read_to_look_at(self) -> tuple[RunSpec, RunFolderError | None]:
+        """Read the specification as far as this version knows it, and why the run may only be looked at, if so.
+
+        Raises:
+            RunFolderError: it is missing or broken.
+        """
+        try:
+            return self.read_spec(), None
+        except RunFolderError as error:
+            if error.code != NEWER:
+                raise
+            return read_newer_spec(self.spec_file), error
+
+    def is_newer(self) -> bool:
+        """Tell whether a newer version of the program made the run, so that nothing may be written into it."""
+        try:
+            self.read_spec()
+        except RunFolderError as error:
+            return error.code == NEWER
+        return False
 
     def delete(self) -> None:
         """Remove the folder with everything in it.
@@ -142,6 +163,13 @@ class RunFolder:
                 "It is in use from this window, another one or a terminal.",
                 "Stop it, wait until it has ended, then delete it.",
             )
+        if not is_plain_folder(self.path) and self.path.is_dir():
+            raise RunFolderError(
+                "cannot-delete",
+                f"The run {self.id} was not deleted: it is only a link to a folder elsewhere.",
+                f"It leads to {self.path.resolve()}.",
+                "Delete that folder or remove the link yourself.",
+            )
         try:
             shutil.rmtree(self.path)
         except OSError as error:
@@ -153,6 +181,26 @@ class RunFolder:
                 if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}
                 else "Close programs that use its files, then try again.",
             ) from None
+
+
+def unreadable_events(folder: RunFolder, error: OSError) -> RunFolderError:
+    """Return what to tell where a run's events cannot be read."""
+    return RunFolderError(
+        "unreadable-run",
+        f"The run {folder.id} cannot be read.",
+        f"{folder.events_file}: {error.strerror or error}.",
+        "Allow reading there. Its folder is untouched.",
+    )
+
+
+def made_by_newer(folder: RunFolder, detail: str) -> RunFolderError:
+    """Return why a run may be looked at and no more: what it says is not all understood here."""
+    return RunFolderError(
+        NEWER,
+        f"The run {folder.id} was made by a newer ORPO Studio.",
+        detail,
+        "It is shown as far as this version understands it, and left as it is. Update ORPO Studio to work with it.",
+    )
 
 
 def create_run(workspace: Path, spec: RunSpec) -> RunFolder:

@@ -1,7 +1,6 @@
 """Starting a run's supervisor in a session of its own, so that it outlives whoever started it."""
 
 import errno
-import json
 import os
 import subprocess
 import sys
@@ -10,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from orpo_studio.events import EventLog, JobEnded, RunEnded, RunState, read_events
+from orpo_studio.plain_files import open_plain
+from orpo_studio.runs.containment import require_contained
 from orpo_studio.runs.control import REQUESTS, take
 from orpo_studio.runs.folder import RunFolder, RunFolderError
+from orpo_studio.runs.job_request import leave_request, remove_request
 from orpo_studio.runs.lock import RunLock, is_held
 
 
@@ -34,6 +36,10 @@ if sys.platform == "win32":
 else:
     _OWN_CONSOLE = 0
 """On Windows: neither Ctrl+C nor the closing of the starter's console reaches the supervisor."""
+
+
+EXIT_HELD = 3
+"""Exit code of a supervisor that found the lock taken: somebody else was faster."""
 
 
 def training_python() -> str:
@@ -61,26 +67,26 @@ def launch(
         The supervisor's process. Nobody needs to wait for it; its end shows in the events and the lock.
 
     Raises:
-        RunFolderError: somebody works on this run already, the specification cannot be used, or the folder cannot
-            be written.
+        RunFolderError: somebody works on this run already, the specification cannot be used, the folder cannot be
+            written, or something in it leads out of it.
     """
     if is_held(folder.lock_file):
-        raise RunFolderError(
-            "already-running",
-            f"The run {folder.id} is already being worked on.",
-            "It is in use from this window, another one or a terminal.",
-            "Wait until it ends, or stop it first.",
-        )
+        raise already_running(folder)
     folder.read_spec()
+    require_contained(folder)
     command = [training_python(), "-P", "-m", "orpo_studio.runner", str(folder.path), job.value]
     if only_if_queued:
         command.append(ONLY_IF_QUEUED)
+    asked = ""
     try:
         for stale in REQUESTS:
             take(folder, stale)
-        _write_request(folder, job, request)
+        if request:
+            asked = leave_request(folder, request)
+            command.append(asked)
         return start_detached(command, folder.path, folder.console_log)
     except OSError as error:
+        remove_request(folder, asked)
         raise RunFolderError(
             "cannot-start",
             "The run could not be started.",
@@ -95,9 +101,9 @@ def start_detached(command: list[str], place: Path, log_file: Path) -> subproces
     """Start a process that outlives this one, in a session of its own, with what it prints added to a file.
 
     Raises:
-        OSError: it could not be started, or the file cannot be written.
+        OSError: it could not be started, or the file cannot be written, or is a link to another.
     """
-    with log_file.open("ab") as log:
+    with os.fdopen(open_plain(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab") as log:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -119,6 +125,16 @@ def leave_going(process: subprocess.Popen[bytes]) -> None:
     _left_going.append(process)
 
 
+def already_running(folder: RunFolder) -> RunFolderError:
+    """Return why nothing can be started on a run: somebody else was first."""
+    return RunFolderError(
+        "already-running",
+        f"The run {folder.id} is already being worked on.",
+        "It is in use from this window, another one or a terminal.",
+        "Wait until it ends, or stop it first.",
+    )
+
+
 def _child_environment() -> dict[str, str]:
     """Return the environment of the supervisor: nothing of a frozen program's own libraries, text in UTF-8."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("_PYI_")}
@@ -130,19 +146,6 @@ def _child_environment() -> dict[str, str]:
     return environment
 
 
-def request_file(folder: RunFolder, job: Job) -> str:
-    """Return the path of the file that holds the details of a job."""
-    return str((folder.export if job is Job.EXPORT else folder.evaluation) / "request.json")
-
-
-def _write_request(folder: RunFolder, job: Job, request: dict[str, Any]) -> None:
-    if job in {Job.TRAIN, Job.PROBE}:
-        return
-    path = folder.path / request_file(folder, job)
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(request), encoding="utf-8")
-
-
 def mark_lost(folder: RunFolder) -> bool:
     """Record the end of a run, or of a job on it, whose supervisor died without a word.
 
@@ -152,7 +155,7 @@ def mark_lost(folder: RunFolder) -> bool:
     Raises:
         OSError: the folder cannot be written. The state is ``lost`` all the same: it follows from the lock.
     """
-    if is_held(folder.lock_file) or not _open_ends(folder):
+    if is_held(folder.lock_file) or not _open_ends(folder) or folder.is_newer():
         return False
     lock = RunLock(folder.lock_file)
     try:
@@ -174,6 +177,8 @@ def _open_ends(folder: RunFolder) -> list[JobEnded | RunEnded]:
     for event in read_events(folder.events_file):
         state.apply(event)
     ends: list[JobEnded | RunEnded] = []
+    if state.unknown:  # a newer version may have said there what this one misses
+        return ends
     forced = state.stop is not None and state.stop.stage != "asked"
     if state.job:
         ends.append(JobEnded(job=state.job, outcome="lost", forced=forced))

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from orpo_studio.events import file_lock
+from orpo_studio.plain_files import open_plain
 
 
 class RunLock:
@@ -25,7 +26,7 @@ class RunLock:
         Returns:
             Whether it was taken.
         """
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+        self._descriptor = open_plain(self._path, os.O_RDWR | os.O_CREAT)
         deadline = time.monotonic() + patience
         while not file_lock.acquire(self._descriptor, block=False):
             if time.monotonic() > deadline:
@@ -51,12 +52,12 @@ class RunLock:
 def is_held(path: Path) -> bool:
     """Tell whether a living process holds the lock at ``path``."""
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = open_plain(path, os.O_RDWR)
     except FileNotFoundError:
         return False
     except OSError:  # on a disk that only others may write to, a run may be going on all the same
         try:
-            descriptor = os.open(path, os.O_RDONLY)
+            descriptor = open_plain(path)
         except OSError:
             return False
     try:

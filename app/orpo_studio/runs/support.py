@@ -1,18 +1,24 @@
 """The support archive: what somebody needs to help with a run, and nothing that must stay at home."""
 
-import io
 import json
+import os
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from orpo_studio.events import SampleAnswer, UnknownEvent, parse_event
+from orpo_studio.events import AnyEvent, SampleAnswer, UnknownEvent, read_events
+from orpo_studio.plain_files import open_plain
 from orpo_studio.runs.folder import RunFolder
 
 _PACKAGES = (
     "orpo-studio", "torch", "transformers", "trl", "peft", "datasets", "accelerate", "bitsandbytes",
     "PySide6-Essentials", "pyqtgraph", "numpy", "pyarrow", "pydantic",
 )  # fmt: skip
+
+_MOST_BYTES = 8_000_000
+"""Of a text file: its end is what helps."""
 
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{16,}|AKIA[A-Z0-9]{16}")
 _NAMED = re.compile(
@@ -50,18 +56,27 @@ def write_support_archive(folder: RunFolder, target: Path) -> Path:
 
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in (folder.spec_file, folder.console_log):
-            if path.is_file():
-                archive.writestr(path.name, clean(path.read_text(encoding="utf-8", errors="replace")))
-        if folder.events_file.is_file():
-            kept = io.StringIO()
-            with folder.events_file.open("rb") as file:
-                for line in file:
-                    event = parse_event(line)
-                    if event is not None and not isinstance(event, _QUOTING):
-                        kept.write(clean(event.model_dump_json()) + "\n")
-            archive.writestr("events.jsonl", kept.getvalue())
+            archive.writestr(path.name, clean(_end_of(path)))
+        with archive.open("events.jsonl", "w", force_zip64=True) as kept:
+            for event in _events(folder):
+                if not isinstance(event, _QUOTING):
+                    kept.write(clean(event.model_dump_json()).encode() + b"\n")
         archive.writestr("versions.json", json.dumps(versions(), indent=2))
     return target
+
+
+def _end_of(path: Path) -> str:
+    try:
+        with os.fdopen(open_plain(path), "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _MOST_BYTES))
+            return file.read(_MOST_BYTES).decode(errors="replace")
+    except OSError as error:
+        return f"{path.name}: {error.strerror}."
+
+
+def _events(folder: RunFolder) -> Iterator[AnyEvent]:
+    with suppress(OSError):  # what cannot be read helps nobody, and the rest does
+        yield from read_events(folder.events_file)
 
 
 def clean(text: str) -> str:

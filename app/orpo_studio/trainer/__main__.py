@@ -1,4 +1,4 @@
-"""``python -P -m orpo_studio.trainer FOLDER JOB``, with a pipe from the supervisor as standard input."""
+"""``python -P -m orpo_studio.trainer FOLDER JOB [REQUEST]``, with a pipe from the supervisor as standard input."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ if __name__ == "__main__":
     print_stack_on_request()
     heartbeat = Heartbeat(run.heartbeat)
     heartbeat.beat()  # from here on the supervisor may ask for the stack
-    code = run_job(run, Job(sys.argv[2]), line, heartbeat.beat)
+    code = run_job(run, Job(sys.argv[2]), line, heartbeat.beat, request="".join(sys.argv[3:4]))
     sys.stdout.flush()
     sys.stderr.flush()
     # Taking torch's libraries down takes seconds, in which the run's lock would still be held; every file is closed.

@@ -21,6 +21,7 @@ from orpo_studio.trainer.load import (
     load_base,
     load_tokenizer,
 )
+from orpo_studio.trainer.lora_folder import require_plain_lora
 from orpo_studio.trainer.problems import TrainerProblem
 
 
@@ -70,9 +71,19 @@ def load_trained(spec: RunSpec, card: ModelCard, adapter: Path) -> Loaded:
         base = load_base(card.path, dtype=DTYPES[precision], device=device, quantization=quantization)
         if quantization != "none":
             base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
-        model = PeftModel.from_pretrained(base, str(adapter))
+        model = attach(base, adapter)
     model.requires_grad_(False)
     return Loaded(model, load_tokenizer(card.path, card), ChatTemplate.of(card), device, precision)
+
+
+def attach(base: Any, adapter: Path) -> Any:
+    """Return the base with a run's adapter.
+
+    Raises:
+        TrainerProblem: the adapter is not one that a training here leaves.
+    """
+    require_plain_lora(adapter)
+    return PeftModel.from_pretrained(base, str(adapter))
 
 
 def _add_lora(model: Any, spec: RunSpec) -> Any:

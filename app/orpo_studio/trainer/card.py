@@ -1,12 +1,19 @@
 """The model card that goes with what is shipped: what it is, what it was made from, how to load it."""
 
+import html
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from orpo_studio import words
 from orpo_studio.config import DEMO, RunSpec
 from orpo_studio.events import RunState
 from orpo_studio.models.card import ModelCard
+
+_MARKUP = re.compile(r"([\\`*_\[\]#!|])")
+_NO_NAME = re.compile(r"[^\w. -]")
+"""What has no place in a name that stands in code."""
 
 _FIGURES = {
     "loss": "Loss",
@@ -48,12 +55,12 @@ def write_card(
     recipe = spec.recipe
     how = "all weights" if recipe.adapter == "full" else f"LoRA, rank {recipe.lora_rank}, alpha {recipe.lora_alpha:g}"
     quantized = "" if recipe.quantization == "none" else f" on a base quantized to {recipe.quantization}"
-    data = "the demo pairs of ORPO Studio" if spec.data.source == DEMO else f"`{Path(spec.data.source).name}`"
-    what = "adapter for" if kind == "adapter" else "fine-tuned model from"
+    data = "the demo pairs of ORPO Studio" if spec.data.source == DEMO else _quoted(Path(spec.data.source).name)
+    what, named = "adapter for" if kind == "adapter" else "fine-tuned model from", _quoted(base.name)
     parts = [
         _front_matter(base, kind),
-        f"# {spec.name or base.name + ' with ORPO'}\n",
-        f"This is a {what} `{base.name}`, trained with ORPO (Hong et al. 2024, arXiv 2403.07691) in ORPO Studio.\n",
+        f"# {_in_a_line(spec.name or base.name + ' with ORPO')}\n",
+        f"This is a {what} {named}, trained with ORPO (Hong et al. 2024, arXiv 2403.07691) in ORPO Studio.\n",
         "## Training\n",
         f"- Preference pairs: {data}",
         f"- λ: {recipe.lambda_:g}",
@@ -65,9 +72,19 @@ def write_card(
     parts += _held_out(state)
     if any(name in proof for name in _PROOF):
         parts += ["## Check of the merge\n", *(f"- {_PROOF[n]}: {v:.6g}" for n, v in proof.items() if n in _PROOF), ""]
-    load = _LOAD_ADAPTER.replace("{base}", base.name) if kind == "adapter" else _LOAD_MERGED
+    load = _LOAD_ADAPTER.replace("{base}", _NO_NAME.sub("_", base.name)) if kind == "adapter" else _LOAD_MERGED
     parts += ["## Use\n", load, ""]
     target.joinpath("README.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def _in_a_line(text: str) -> str:
+    """Return a text on one line in which nothing is markup: a name may come from somebody else's run."""
+    return _MARKUP.sub(r"\\\1", html.escape(words.printable(" ".join(text.split())), quote=False))
+
+
+def _quoted(name: str) -> str:
+    """Return a name as code, which it cannot leave."""
+    return f"`{words.printable(' '.join(name.split())).replace('`', chr(39))}`"
 
 
 def _front_matter(base: ModelCard, kind: str) -> str:

@@ -61,6 +61,7 @@ class JobContext:
         state: what the run had said before this job.
         lifeline: tells whether the supervisor lives.
         beat: shows that the work goes on; whatever says something or reports progress does so as well.
+        request: name of the file that says what exactly is asked of the job; empty where there is none.
     """
 
     folder: RunFolder
@@ -69,6 +70,7 @@ class JobContext:
     state: RunState
     lifeline: Lifeline = field(default_factory=Lifeline)
     beat: Callable[[], None] = lambda: None
+    request: str = ""
 
     def say(self, event: Event) -> None:
         """Append an event.

@@ -10,7 +10,6 @@ from orpo_studio.data.pair import Message
 from orpo_studio.events import EvaluationFinished, Stage
 from orpo_studio.models.card import ModelCard
 from orpo_studio.models.chat_template import ChatTemplate
-from orpo_studio.runs import Job
 from orpo_studio.trainer.adapter import load_trained, storage_dtype
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.generate import in_words
@@ -35,7 +34,7 @@ def evaluate(context: JobContext) -> None:
         StopNow: a stop was wanted.
     """
     require_result(context)
-    request = read_request(context, Job.EVALUATE)
+    request = read_request(context)
     card = read_card(context.spec)
     count = int(request.get("pairs") or context.spec.evaluate.pairs)
     measure = request.get("measure") is not False

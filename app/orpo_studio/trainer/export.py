@@ -8,7 +8,7 @@ from typing import Literal
 from orpo_studio.events import Stage
 from orpo_studio.fit.disk import merged_bytes
 from orpo_studio.models.card import ModelCard
-from orpo_studio.runs import Job, is_free
+from orpo_studio.runs import is_free
 from orpo_studio.runs.room import free_bytes
 from orpo_studio.trainer import unfinished
 from orpo_studio.trainer.card import write_card
@@ -16,6 +16,7 @@ from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.durable import rename_durably, sync_folder
 from orpo_studio.trainer.load import read_card
 from orpo_studio.trainer.merge import export_merged
+from orpo_studio.trainer.places import name_no_place
 from orpo_studio.trainer.problems import TrainerProblem, is_disk_full
 from orpo_studio.trainer.request import read_request, require_result
 from orpo_studio.trainer.result import copy_adapter
@@ -34,7 +35,7 @@ def export(context: JobContext) -> None:
     """
     settled = unfinished.settle(context)
     require_result(context)
-    request = read_request(context, Job.EXPORT)
+    request = read_request(context)
     kind: Kind = "merged" if request.get("kind") == "merged" else "adapter"
     card = read_card(context.spec)
     if kind == "adapter" and context.spec.recipe.adapter == "full":
@@ -51,8 +52,12 @@ def export(context: JobContext) -> None:
     _require_free(target)
     _require_space(context, card, kind, target)
     made = Unfinished(kind, str(target))
-    shutil.rmtree(made.beside, ignore_errors=True)  # what an export of another run left
+    if made.is_ours():  # what an export of another run left
+        shutil.rmtree(made.beside, ignore_errors=True)
+    elif made.beside.exists() or made.beside.is_symlink():
+        raise _in_the_way(made.beside)
     unfinished.note(context, made)
+    made.begin()
     try:
         proof = _write(context, card, kind, made.beside)
         made = replace(made, proof=proof, size_bytes=sum(sync_folder(made.beside).values()))
@@ -60,6 +65,7 @@ def export(context: JobContext) -> None:
         unfinished.note(context, made)
         if target.exists():
             target.rmdir()  # it is empty, and Windows renames onto no existing folder
+        made.unmark()
         rename_durably(made.beside, target)
     except BaseException as error:
         shutil.rmtree(made.beside, ignore_errors=True)
@@ -67,17 +73,26 @@ def export(context: JobContext) -> None:
         if is_disk_full(error):
             raise _became_full(target, _bytes_needed(context, card, kind)) from error
         raise
-    context.say(made.finished())
+    context.say(made.finished(context.folder.path))
     unfinished.forget(context)
 
 
+def _in_the_way(beside: Path) -> TrainerProblem:
+    return TrainerProblem(
+        "target-exists",
+        "There is something where the export would be written first.",
+        detail=f"{beside} is not from an export of this version. Nothing in it was changed.",
+        hint="Remove it if you do not need it, or choose another folder.",
+    )
+
+
 def _write(context: JobContext, card: ModelCard, kind: Kind, beside: Path) -> dict[str, float]:
-    beside.mkdir(parents=True)
     if kind == "merged":
         proof = export_merged(context, card, beside)
     else:
         context.say(Stage(name="export", title="Copy the adapter"))
-        proof = copy_adapter(context.folder.adapter, beside, base_name=card.name)
+        proof = copy_adapter(context.folder.adapter, beside)
+    name_no_place(beside, card.name)
     write_card(beside, context.spec, card, context.state, kind=kind, proof=proof)
     return proof
 

@@ -11,7 +11,9 @@ from orpo_studio.trainer.durable import recover_folder
 from orpo_studio.trainer.problems import LeaveNow, StopNow, explain
 
 
-def run_job(folder: RunFolder, job: Job, lifeline: Lifeline, beat: Callable[[], None] = lambda: None) -> int:
+def run_job(
+    folder: RunFolder, job: Job, lifeline: Lifeline, beat: Callable[[], None] = lambda: None, request: str = ""
+) -> int:
     """Do a job on a run. Returns the exit code: 0 when it completed or was stopped, 1 when it failed.
 
     Args:
@@ -19,21 +21,24 @@ def run_job(folder: RunFolder, job: Job, lifeline: Lifeline, beat: Callable[[], 
         job: what to do.
         lifeline: tells when to save and stop.
         beat: called whenever the work makes progress.
+        request: name of the file that says what exactly is asked, where there is one.
     """
     try:
         with HoldingEventLog(folder.events_file) as log:
-            return _run(folder, job, log, lifeline, beat)
+            return _run(folder, job, log, lifeline, beat, request=request)
     except EventLogError:
         traceback.print_exc()  # the stream cannot even be opened: the supervisor records the end when it can
         return 2
 
 
-def _run(folder: RunFolder, job: Job, log: HoldingEventLog, lifeline: Lifeline, beat: Callable[[], None]) -> int:
+def _run(
+    folder: RunFolder, job: Job, log: HoldingEventLog, lifeline: Lifeline, beat: Callable[[], None], *, request: str
+) -> int:
     state = read_state(folder)
     context = None
     try:
         recover_folder(folder.adapter)
-        context = JobContext(folder, folder.read_spec(), log, state, lifeline, beat)
+        context = JobContext(folder, folder.read_spec(), log, state, lifeline, beat, request)
         outcome = _dispatch(context, job)
         _say_end(folder, job, log, outcome)
     except StopNow:

@@ -125,6 +125,13 @@ def load_base(folder: Path, *, dtype: torch.dtype, device: torch.device, quantiz
     Raises:
         TrainerProblem: the weights or the architecture cannot be loaded, with the reason.
     """
+    if (folder / "adapter_config.json").exists():  # transformers would load the adapter with it, unasked
+        raise TrainerProblem(
+            "model-and-adapter",
+            "This folder holds a model and an adapter at once.",
+            detail=f"{folder} has an adapter_config.json besides its config.json.",
+            hint="Move the adapter's files, which begin with adapter_, into a folder of their own.",
+        )
     options: dict[str, Any] = {
         "dtype": dtype,
         "use_safetensors": True,

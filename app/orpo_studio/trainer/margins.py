@@ -65,7 +65,7 @@ def ask_base_model(context: JobContext) -> None:
         TrainerProblem, ModelProblem, DataProblem: model or pairs cannot be used, in words.
         StopNow: a stop was wanted; what is measured so far is kept.
     """
-    request = read_request(context, Job.MARGINS)
+    request = read_request(context)
     data = PreparedData.open(Path(str(request.get("pairs", ""))))
     sample = int(request.get("sample", SAMPLE))
     with leaving_at_once(context, Job.MARGINS):

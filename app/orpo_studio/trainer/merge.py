@@ -1,7 +1,7 @@
 """Merging a run's adapter into its full-precision base, and proving that the result is the same model."""
 
 import gc
-import shutil
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from orpo_studio.config import RunSpec
 from orpo_studio.events import Problem, Stage
 from orpo_studio.models.card import ModelCard
 from orpo_studio.models.chat_template import ChatTemplate
-from orpo_studio.trainer.adapter import load_trained
+from orpo_studio.models.files import read_object_if_there
+from orpo_studio.trainer.adapter import attach, load_trained
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.load import DTYPES, Loaded, load_base, load_tokenizer
 from orpo_studio.trainer.pairs import prepare_pairs, read_held_out
@@ -100,7 +101,7 @@ def _load_unmerged(context: JobContext, card: ModelCard, working: torch.dtype) -
     if context.spec.recipe.adapter == "full":
         model: Any = load_base(adapter, dtype=working, device=_CPU)
     else:
-        model = PeftModel.from_pretrained(load_base(card.path, dtype=working, device=_CPU), str(adapter))
+        model = attach(load_base(card.path, dtype=working, device=_CPU), adapter)
     return Loaded(model, load_tokenizer(card.path, card), ChatTemplate.of(card), _CPU, "fp32")
 
 
@@ -124,8 +125,8 @@ def _write(loaded: Loaded, card: ModelCard, spec: RunSpec, target: Path) -> None
     )
     model.save_pretrained(target, max_shard_size=f"{round(spec.ship.shard_size * 1000)}MB")
     loaded.tokenizer.save_pretrained(target)
-    if own.is_file():
-        shutil.copyfile(own, target / own.name)
+    if settings := read_object_if_there(own):  # read and not copied: it may be a link to anything
+        (target / own.name).write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
 
 def _judge(context: JobContext, agreement: Agreement) -> None:

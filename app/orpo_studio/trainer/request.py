@@ -1,34 +1,19 @@
 """What was asked of an evaluation or an export, and whether the run is ready for it."""
 
-import json
-from pathlib import Path
 from typing import Any
 
-from orpo_studio.runs import Job
-from orpo_studio.runs.launch import request_file
+from orpo_studio.runs import job_request
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.problems import TrainerProblem
 
 
-def read_request(context: JobContext, job: Job) -> dict[str, Any]:
-    """Return the details of a job; none were given where there is no file.
+def read_request(context: JobContext) -> dict[str, Any]:
+    """Return the details of a job; none were given where it was started without any.
 
     Raises:
-        TrainerProblem: the file is damaged.
+        RunFolderError: they are gone or damaged.
     """
-    path = Path(request_file(context.folder, job))
-    try:
-        details = json.loads((context.folder.path / path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise TrainerProblem(
-            "unreadable-request",
-            "What was asked for cannot be read.",
-            detail=f"{path}: {error}",
-            hint="Ask again; the file is then written anew.",
-        ) from error
-    return details if isinstance(details, dict) else {}
+    return job_request.read_request(context.folder, context.request)
 
 
 def require_result(context: JobContext) -> None:

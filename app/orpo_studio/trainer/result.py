@@ -1,6 +1,5 @@
 """What a training leaves: the adapter, or the trained model, in the run's folder, whole or not at all."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -9,9 +8,13 @@ from safetensors import safe_open
 
 from orpo_studio.trainer.durable import replace_folder, sync_folder
 from orpo_studio.trainer.load import Loaded
+from orpo_studio.trainer.lora_folder import require_plain_lora
 from orpo_studio.trainer.problems import TrainerProblem
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+_SHIPPED = {".json", ".jinja", ".model", ".safetensors", ".txt"}
+"""Endings of the files of an adapter and its tokenizer."""
 
 
 def save_result(loaded: Loaded, target: Path) -> None:
@@ -32,8 +35,8 @@ def save_result(loaded: Loaded, target: Path) -> None:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def copy_adapter(adapter: Path, target: Path, *, base_name: str) -> dict[str, float]:
-    """Copy an adapter after reading all of it; the base is named, not located, since a path may hold a person's name.
+def copy_adapter(adapter: Path, target: Path) -> dict[str, float]:
+    """Copy an adapter after reading all of it.
 
     Raises:
         TrainerProblem: a weight is not finite.
@@ -50,9 +53,8 @@ def copy_adapter(adapter: Path, target: Path, *, base_name: str) -> dict[str, fl
                     detail=f"The first is in {name}.",
                     hint="Train the run again with a lower learning rate.",
                 )
-    shutil.copytree(adapter, target, dirs_exist_ok=True)
-    config = target / "adapter_config.json"
-    settings = json.loads(config.read_text(encoding="utf-8"))
-    settings["base_model_name_or_path"] = base_name
-    config.write_text(json.dumps(settings, indent=2), encoding="utf-8")
+    require_plain_lora(adapter)
+    for path in adapter.iterdir():  # what belongs to an adapter; a run of somebody else may bring anything besides
+        if path.suffix in _SHIPPED and path.is_file() and not path.is_symlink():
+            shutil.copyfile(path, target / path.name)
     return {"parameters": float(parameters)}

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orpo_studio.events import ExportFinished
+from orpo_studio.plain_files import is_plain_folder, read_plain
 from orpo_studio.trainer.context import JobContext
 
 _NOTE = "under_way.json"
+_MARK = ".export_under_way"
+_MOST_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,27 @@ class Unfinished:
         target = Path(self.target)
         return target.with_name(f".{target.name}.writing")
 
-    def finished(self) -> ExportFinished:
-        """Return what is said of it at its end."""
-        return ExportFinished(kind=self.kind, folder=self.target, size_bytes=self.size_bytes, proof=self.proof)
+    def begin(self) -> None:
+        """Make the folder, with the mark that it is an export under way."""
+        self.beside.mkdir(parents=True)
+        (self.beside / _MARK).touch()
+
+    def unmark(self) -> None:
+        """Take the mark away, right before it is given its place."""
+        (self.beside / _MARK).unlink()
+
+    def is_ours(self) -> bool:
+        """Tell whether the folder is an export under way. A note alone may come with a run of somebody else."""
+        return is_plain_folder(self.beside) and (self.beside / _MARK).is_file()
+
+    def finished(self, home: Path) -> ExportFinished:
+        """Return what is said of it at its end.
+
+        Where it lies in the run's folder ``home``, its place is relative to that, so that it is found when that moves.
+        """
+        target = Path(self.target)
+        told = target.relative_to(home).as_posix() if target.is_relative_to(home) else self.target
+        return ExportFinished(kind=self.kind, folder=told, size_bytes=self.size_bytes, proof=self.proof)
 
 
 def note(context: JobContext, export: Unfinished) -> None:
@@ -73,10 +94,12 @@ def settle(context: JobContext) -> Unfinished | None:
     if export is None:
         return None
     is_whole = export.size_bytes > 0 and not export.beside.exists() and Path(export.target).is_dir()
-    shutil.rmtree(export.beside, ignore_errors=True)
-    is_new = is_whole and export.finished() not in [_unnumbered(said) for said in context.state.exports]
+    if export.is_ours():
+        shutil.rmtree(export.beside, ignore_errors=True)
+    finished = export.finished(context.folder.path)
+    is_new = is_whole and finished not in [_unnumbered(said) for said in context.state.exports]
     if is_new:
-        context.say(export.finished())
+        context.say(finished)
     forget(context)
     return export if is_new else None
 
@@ -87,7 +110,9 @@ def _unnumbered(said: ExportFinished) -> ExportFinished:
 
 def _read(path: Path) -> Unfinished | None:
     try:
-        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return Unfinished(known["kind"], str(known["target"]), dict(known["proof"]), int(known["size_bytes"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        known: dict[str, Any] = json.loads(read_plain(path, _MOST_BYTES))
+        kind: Literal["adapter", "merged"] = "merged" if known["kind"] == "merged" else "adapter"
+        found = Unfinished(kind, str(known["target"]), dict(known["proof"]), int(known["size_bytes"]))
+        return found if Path(found.target).is_absolute() and Path(found.target).name else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -35,8 +35,6 @@ EXPORTS = """
 if job == "train":
     {train}
 else:
-    import json
-    request = json.loads((folder.export / "request.json").read_text())
     Path(request["target"]).mkdir(parents=True)
     proof = {{"difference": 1e-6}}
     log.append(ExportFinished(kind=request["kind"], folder=request["target"], size_bytes=5, proof=proof))
@@ -44,8 +42,6 @@ else:
 """.format(train=TRAINS.strip().replace("\n", "\n    "))
 
 EVALUATES = """
-import json
-request = json.loads((folder.evaluation / "request.json").read_text())
 for prompt in request["prompts"]:
     log.append(SampleAnswer(step=3, source="base", prompt=prompt, answer="No."))
     log.append(SampleAnswer(step=3, source="tuned", prompt=prompt, answer="Gladly."))
@@ -108,7 +104,7 @@ def test_that_a_run_of_a_newer_version_is_listed_and_refused(say: Say, trained: 
     assert "made by a newer ORPO Studio" in listed.out
     (entry,) = say("runs", "--json").result["runs"]
     assert entry["problem"]["code"] == "newer-version"
-    for words in (["watch", "last"], ["evaluate", "last"], ["export", "last", "--merged", tmp_path / "m"]):
+    for words in (["evaluate", "last"], ["export", "last", "--merged", tmp_path / "m"]):
         error = say(*words, "--json").error
         assert error["code"] == "newer-version"
         assert "Update ORPO Studio" in error["hint"]

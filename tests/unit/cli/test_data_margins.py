@@ -12,9 +12,7 @@ from orpo_studio.cli.arguments import parse
 from orpo_studio.data.margins_file import SAMPLE, read_margins
 
 ANSWERS = """
-import json
 from orpo_studio.data.margins_file import AnswerLogps, Margins, write_margins
-request = json.loads((folder.path / "evaluation" / "request.json").read_text())
 rows = {row: AnswerLogps(-1.0, -1.1 if row % 4 else -0.2 - row / 100) for row in range(60)}
 rows[5] = None
 path = folder.path.parent.parent / "answer.parquet"

@@ -107,7 +107,7 @@ def test_that_a_run_that_ends_while_it_is_read_is_not_shown_as_lost(
     folder = create_run(tmp_path, SPEC)
     lock = RunLock(folder.lock_file)
     assert lock.take()
-    read = catalogue._fold
+    read = catalogue.fold_events
 
     def ends_behind_it(events_file: Path) -> RunState:
         fold = read(events_file)
@@ -119,7 +119,7 @@ def test_that_a_run_that_ends_while_it_is_read_is_not_shown_as_lost(
     with EventLog(folder.events_file) as log:
         log.append(RunLaunched(attempt=1))
     with monkeypatch.context() as patch:
-        patch.setattr(catalogue, "_fold", ends_behind_it)
+        patch.setattr(catalogue, "fold_events", ends_behind_it)
         assert summarize(folder).state == "launching"
     assert summarize(folder).state == "completed"
 

@@ -18,6 +18,7 @@ from orpo_studio.gui.answers.verdict import FIGURES, Figures, figures_of, verdic
 from orpo_studio.gui.background import run_in_background
 from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.theme import em, figure_font
+from orpo_studio.gui.widgets.bar import show_share
 from orpo_studio.gui.widgets.basic import button, card, label
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import Job
@@ -177,7 +178,8 @@ class EvaluatePage(Page):
         follower = self.bench.follower
         if follower is None:
             return
-        has_result = follower.fold.ended is not None and follower.folder.has_result()
+        newer = self.bench.only_to_look_at()
+        has_result = newer is None and follower.fold.ended is not None and follower.folder.has_result()
         busy = follower.is_live
         asked = self.question.toPlainText().strip()
         self.ask.setEnabled(has_result and not busy and 0 < len(asked) <= LONGEST_PROMPT)
@@ -189,14 +191,15 @@ class EvaluatePage(Page):
         self.progress.setVisible(shown)
         if shown and stage is not None:
             self.doing.setText(stage.title)
-            self.progress.setRange(0, stage.total)
-            self.progress.setValue(stage.done)
+            show_share(self.progress, stage.done, stage.total)
         elif has_result and busy:
             self.progress.setVisible(True)
             self.progress.setRange(0, 0)
             self.doing.setText("Starting…" if follower.fold.job != Job.EXPORT.value else "An export is under way.")
         elif has_result and len(asked) > LONGEST_PROMPT:
             self.doing.setText(f"A prompt has at most {LONGEST_PROMPT:,} characters; this one has {len(asked):,}.")
+        elif newer is not None:
+            self.doing.setText(newer.title)
         elif not has_result:
             self.doing.setText("Both can be asked once training has ended.")
         elif follower.fold.job_ended is not None and follower.fold.job_ended.outcome == "failed":

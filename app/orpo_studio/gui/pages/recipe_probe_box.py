@@ -11,7 +11,7 @@ from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.pages.recipe_reading import FitReading
 from orpo_studio.gui.pages.recipe_words import gib
 from orpo_studio.gui.theme import em
-from orpo_studio.gui.widgets.bar import SlimBar
+from orpo_studio.gui.widgets.bar import SlimBar, show_share
 from orpo_studio.gui.widgets.basic import button, label, set_kind, tooltip
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.words import count
@@ -91,9 +91,7 @@ class ProbeBox(QWidget):
     def _show_progress(self) -> None:
         stage = self._probe.stage
         doing = stage.title if stage is not None else "Start the trainer"
-        known = stage is not None and stage.total > 0
-        self.bar.setRange(0, stage.total if stage is not None and known else 0)
-        self.bar.setValue(stage.done if stage is not None else 0)
+        show_share(self.bar, stage.done if stage else 0, stage.total if stage else 0)
         self._show("Stopping…" if self._probe.is_stopping else f"{doing}…", "", "")
 
     def _show_problem(self, problem: Notice) -> None:

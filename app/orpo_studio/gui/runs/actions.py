@@ -1,5 +1,6 @@
 """What can be done with a run: open, use its settings, show its folder, write a support archive, delete."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.runs import face
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import RunFolder, RunSummary, is_held, write_support_archive
+from orpo_studio.runs.folder import NEWER
 
 _ADD, _TAKE_OUT = "Add to the queue", "Take out of the queue"
 
@@ -49,7 +51,7 @@ class RunActions(QObject):
         for action in self.all():
             action.setEnabled(summary is not None)
         if summary is not None:
-            self.open.setEnabled(summary.problem is None)
+            self.open.setEnabled(summary.problem is None or summary.problem.code == NEWER)
             self.use_settings.setEnabled(summary.problem is None)
             self.delete.setEnabled(not face.is_live(summary))
             self.queue.setText(_TAKE_OUT if summary.place else _ADD)
@@ -145,4 +147,5 @@ class RunActions(QObject):
 
 def show_in_files(path: Path) -> None:
     """Show a folder, or the folder of a file, in the system's file manager."""
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))
+    is_program = sys.platform == "darwin" and bool(path.suffix)  # a folder that ends in .app would be started
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() and not is_program else path.parent)))

@@ -4,6 +4,18 @@ from PySide6.QtWidgets import QProgressBar
 
 from orpo_studio.gui.theme import em, theme
 
+_PARTS = 1000
+
+
+def show_share(bar: QProgressBar, done: float, total: float) -> None:
+    """Show how much of a total is done; a total of nothing means that it is not known.
+
+    In parts of a thousand, since Qt's bars count to 2³¹ − 1 and a total may be a number of bytes.
+    """
+    known = total > 0
+    bar.setRange(0, _PARTS if known else 0)
+    bar.setValue(round(_PARTS * min(1.0, max(0.0, done / total))) if known else 0)
+
 
 class SlimBar(QProgressBar):
     """A bar without text. A range of 0 to 0 means that something is under way."""

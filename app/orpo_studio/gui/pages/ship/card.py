@@ -14,7 +14,7 @@ from orpo_studio.gui.notices import NoticeCard
 from orpo_studio.gui.pages.ship.targets import Kind, Place, how_to_load, look_at, proof_in_words
 from orpo_studio.gui.runs.actions import show_in_files
 from orpo_studio.gui.theme import em, fixed_font
-from orpo_studio.gui.widgets.bar import SlimBar
+from orpo_studio.gui.widgets.bar import SlimBar, show_share
 from orpo_studio.gui.widgets.basic import button, label, set_kind
 from orpo_studio.runs.ending import Ending
 
@@ -101,14 +101,13 @@ class ExportCard(QFrame):
             self.cancel.setEnabled(True)
         self._is_busy = is_busy
         if is_busy:
-            self.bar.setRange(0, stage.total if stage else 0)
-            self.bar.setValue(stage.done if stage else 0)
+            show_share(self.bar, stage.done if stage else 0, stage.total if stage else 0)
             self.stage.setText(f"{stage.title}…" if stage else "Starting…")
         self._refresh()
 
-    def show_result(self, done: ExportFinished | None, base: str) -> None:
+    def show_result(self, done: ExportFinished | None, base: str, run: Path) -> None:
         """Show what was exported last."""
-        self.result.show_export(done, base)
+        self.result.show_export(done, base, run)
         self.state.setText("✓  exported" if done else "")
         set_kind(self.state, "chosen")
 
@@ -255,16 +254,16 @@ class _Result(QFrame):
         column.addLayout(links)
         self.hide()
 
-    def show_export(self, done: ExportFinished | None, base: str) -> None:
+    def show_export(self, done: ExportFinished | None, base: str, run: Path) -> None:
         """Show an export, or nothing."""
         self.setVisible(done is not None)
         if done is None:
             return
-        self._folder = Path(done.folder)
-        self.where.setText(f"{words.size(done.size_bytes)} in {done.folder}")
+        self._folder = run / done.folder
+        self.where.setText(f"{words.size(done.size_bytes)} in {self._folder}")
         self.proof.setText("\n".join(proof_in_words(done.kind, done.proof)))
         self.proof.setVisible(bool(self.proof.text()))
-        code = how_to_load(done.kind, done.folder, base)
+        code = how_to_load(done.kind, str(self._folder), base)
         if code != self.code.toPlainText():
             self.code.setPlainText(code)
 

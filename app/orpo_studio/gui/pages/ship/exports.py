@@ -1,13 +1,11 @@
 """What a run's events say of its exports: the one under way, what is done, and what went wrong."""
 
-import json
 from dataclasses import dataclass, field
 
 from orpo_studio.events import AnyEvent, ExportFinished, JobEnded, JobStarted, Problem, Stage
 from orpo_studio.gui.pages.ship.targets import Kind
 from orpo_studio.runs import Job, RunFolder
 from orpo_studio.runs.ending import Ending, explain_end
-from orpo_studio.runs.launch import request_file
 
 
 @dataclass(slots=True)
@@ -39,7 +37,7 @@ class Exports:
         """Take in the next event."""
         match event:
             case JobStarted(job=Job.EXPORT.value):
-                self.under_way, self.stage, self._error, self.warnings = self._kind_asked(), None, None, []
+                self.under_way, self.stage, self._error, self.warnings = self._kind_asked(event), None, None, []
             case Stage() if self.under_way is not None:
                 self.stage = event
             case Problem() if self.under_way is not None:
@@ -59,11 +57,7 @@ class Exports:
         if kind is not None and ending is not None:
             self.failed[kind] = ending
 
-    def _kind_asked(self) -> Kind:
-        if self._asked is not None:
-            return self._asked
-        try:
-            request = json.loads((self.folder.path / request_file(self.folder, Job.EXPORT)).read_text("utf-8"))
-            return "merged" if request.get("kind") == "merged" else "adapter"
-        except (OSError, ValueError, AttributeError):
-            return "adapter"
+    def _kind_asked(self, event: JobStarted) -> Kind:
+        if event.kind:
+            return "merged" if event.kind == "merged" else "adapter"
+        return self._asked or "adapter"  # runs of earlier versions do not say it

@@ -133,13 +133,15 @@ class ShipPage(Page):
         why = self._why_not(follower.state, follower.fold.job, is_live=follower.is_live)
         for kind, made in self.cards.items():
             made.show_progress(exports.stage, is_busy=exports.under_way == kind)
-            made.show_result(exports.done.get(kind), base)
+            made.show_result(exports.done.get(kind), base, follower.folder.path)
             made.show_failure(exports.failed.get(kind))
             no_adapter = kind == "adapter" and spec is not None and spec.recipe.adapter == "full"
             reason = "Full fine-tuning makes no adapter: the merged model is the result." if no_adapter else why
             made.allow(allowed=not reason, reason=reason)
 
     def _why_not(self, state: str, job: str, *, is_live: bool) -> str:
+        if (newer := self.bench.only_to_look_at()) is not None:
+            return f"{newer.title} Update ORPO Studio to export it."
         if state in LIVE and is_live:
             return "Possible when the training has ended."
         if job:

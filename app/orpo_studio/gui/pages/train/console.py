@@ -1,6 +1,7 @@
 """The console log behind a fold: its end, followed while it is open."""
 
 import codecs
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout
 
 from orpo_studio.gui.theme import em, fixed_font
 from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.plain_files import open_plain
 
 MOST_LINES = 2000
 FROM_END = 256 * 1024
@@ -37,7 +39,7 @@ class LogReader:
             OSError: the file is there and cannot be read.
         """
         try:
-            with self._path.open("rb") as file:
+            with os.fdopen(open_plain(self._path), "rb") as file:
                 end = file.seek(0, 2)
                 if self._offset < 0:
                     self._offset = max(0, end - FROM_END)

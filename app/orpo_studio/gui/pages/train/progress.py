@@ -22,13 +22,12 @@ from orpo_studio.events.state import LIVE
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.runs.face import fold_face
 from orpo_studio.gui.theme import em, figure_font
-from orpo_studio.gui.widgets.bar import SlimBar
+from orpo_studio.gui.widgets.bar import SlimBar, show_share
 from orpo_studio.gui.widgets.basic import button, label, set_kind
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.queue import ordinal
 
 TICK_MS = 1000
-_PARTS = 1000
 
 
 class ProgressStrip(QFrame):
@@ -122,11 +121,9 @@ class ProgressStrip(QFrame):
     def _show_bar(self, state: str, fold: RunState) -> None:
         stage = self._stage
         if fold.total_steps and not (state == "launching" and stage):
-            self.bar.setRange(0, _PARTS)
-            self.bar.setValue(round(_PARTS * min(1.0, fold.latest.step / fold.total_steps)))
+            show_share(self.bar, fold.latest.step, fold.total_steps)
         elif stage is not None and stage.total:
-            self.bar.setRange(0, stage.total)
-            self.bar.setValue(min(stage.done, stage.total))
+            show_share(self.bar, stage.done, stage.total)
         else:
             self.bar.setRange(0, 0 if state in LIVE else 1)  # a range of nothing is shown as "under way"
             self.bar.setValue(0)
