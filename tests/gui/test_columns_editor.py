@@ -60,6 +60,12 @@ def test_that_unknown_columns_are_said_by_hand_and_read_at_once(
     page.empty.columns.click()
     (editor,) = page.findChildren(ColumnsEditor)
     settle(qtbot, editor)
+    assert "guess by their names" in editor.evidence.text()
+    assert editor.model.rowCount() == 30
+
+    choose(editor, prompt="frage", chosen="gut", rejected="gut")
+    settle(qtbot, editor)
+    assert "are set aside" in editor.counts.text()
     assert not editor.apply.isEnabled()
 
     choose(editor, prompt="frage", chosen="gut", rejected="schlecht")

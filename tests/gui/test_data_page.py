@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from orpo_studio.data.problem import ConversionCancelled
 from orpo_studio.gui.pages.data import DataPage
+from orpo_studio.gui.pairs.more_sources import MoreSources
 from orpo_studio.gui.pairs.table import FILE
 from orpo_studio.gui.workbench import Workbench
 
@@ -257,9 +258,9 @@ def test_that_a_mix_names_the_file_of_each_row(qtbot: QtBot, bench: Workbench, p
         (chosen,) = page.table.selectionModel().selectedRows()
         seen.append((chosen.data(), chosen.siblingAtColumn(FILE).data(), page.browser.tools.status.text()))
     assert seen == [
-        (row, "more.jsonl", f"Row {row}: 2 of 2. Enter shows the next."),
-        (row, "pairs.jsonl", f"Row {row}: 1 of 2. Enter shows the next."),
-        (row, "more.jsonl", f"Row {row}: 2 of 2. Enter shows the next."),
+        (row, "more.jsonl", f"Row {row}: 2 of 2"),
+        (row, "pairs.jsonl", f"Row {row}: 1 of 2"),
+        (row, "more.jsonl", f"Row {row}: 2 of 2"),
     ]
 
 
@@ -272,3 +273,32 @@ def test_that_pairs_of_which_none_can_be_held_out_are_no_start(
     (problem,) = [issue for issue in bench.issues() if issue.name == "data.held_out"]
     assert problem.message.startswith("No pairs are held out")
     assert not bench.can_start()
+
+
+def test_that_a_split_which_is_not_clear_can_be_chosen_at_once(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path
+) -> None:
+    rows = [{"prompt": f"Question {n}?", "chosen": f"Yes {n}.", "rejected": "No."} for n in range(8)]
+    (tmp_path / "two.json").write_text(json.dumps({"one": rows, "other": rows}))
+    read(qtbot, bench, page, tmp_path / "two.json")
+    assert "not clear" in page.empty.title.text()
+    page.empty.split.click()
+    (dialog,) = page.fields.findChildren(MoreSources)
+    qtbot.waitUntil(lambda: dialog.splits.text() == "Splits of the chosen source: one, other.", timeout=20_000)
+    bench.draft.set("data.split", "other")
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+    assert page.counts.text().startswith("8 rows =")
+    dialog.accept()
+
+
+def test_that_a_search_without_a_match_says_so_in_the_table(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path
+) -> None:
+    read(qtbot, bench, page, write_pairs(tmp_path / "pairs.jsonl"))
+    assert not page.browser.nothing.isVisibleTo(page)
+    page.browser.tools.text.setText(".*[(")
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+    assert page.browser.nothing.isVisibleTo(page)
+    page.browser.tools.clear()
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+    assert not page.browser.nothing.isVisibleTo(page)

@@ -125,7 +125,9 @@ def test_that_what_is_found_is_ordered_too(qtbot: QtBot, browser: PairBrowser, p
     assert rows(browser)[:2] == [347, 327]
 
 
-@pytest.mark.parametrize(("wanted", "shown", "words"), [(51, 51, ""), (52, 53, "53 is the next"), (900, 1, "no later")])
+@pytest.mark.parametrize(
+    ("wanted", "shown", "words"), [(51, 51, "180 pairs"), (52, 53, "next is 53"), (900, 1, "none behind")]
+)
 def test_that_a_row_of_the_source_is_gone_to(
     qtbot: QtBot, browser: PairBrowser, pages: PairPages, wanted: int, shown: int, words: str
 ) -> None:

@@ -38,6 +38,11 @@ _MAGIC = (
     (rb"PK(\x03\x04|\x05\x06)", "zip"),
 )
 _ARCHIVES = ((rb"7z\xbc\xaf\x27\x1c", "7z"), (rb"Rar!\x1a\x07", "RAR"), (rb"(?s:.{257})ustar", "TAR"))
+_PICTURES = (
+    (rb"\x89PNG\r\n", "a PNG picture"), (rb"\xff\xd8\xff", "a JPEG picture"), (rb"GIF8[79]a", "a GIF picture"),
+    (rb"%PDF-", "a PDF document"), (rb"RIFF....(?:WEBP|WAVE|AVI )", "a picture, a sound or a film"),
+    (rb"\x7fELF|MZ.{0,58}\x00{4}", "a program"), (rb"SQLite format 3\x00", "an SQLite database"),
+)  # fmt: skip
 _DAMAGE = (
     EOFError, LookupError, MemoryError, NotImplementedError, OverflowError, ValueError, lzma.LZMAError, struct.error,
     zipfile.BadZipFile, zlib.error,
@@ -53,6 +58,11 @@ def compression_of(head: bytes) -> str | None:
 def archive_of(head: bytes) -> str | None:
     """Return which archive, of the kinds that are not read, begins with these bytes."""
     return next((kind for pattern, kind in _ARCHIVES if re.match(pattern, head)), None)
+
+
+def other_kind_of(head: bytes) -> str | None:
+    """Return what else begins with these bytes that is often mistaken for data, in words; None for nothing known."""
+    return next((kind for pattern, kind in _PICTURES if re.match(pattern, head, re.DOTALL)), None)
 
 
 @contextmanager

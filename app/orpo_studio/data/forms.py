@@ -3,7 +3,14 @@
 import codecs
 from pathlib import PurePosixPath
 
-from orpo_studio.data.compressed import COMPRESSED_SUFFIXES, archive_of, compression_of, is_expanded, open_expanded
+from orpo_studio.data.compressed import (
+    COMPRESSED_SUFFIXES,
+    archive_of,
+    compression_of,
+    is_expanded,
+    open_expanded,
+    other_kind_of,
+)
 from orpo_studio.data.files import DataFile, ignore, unreadable
 from orpo_studio.data.problem import DataProblem
 
@@ -148,13 +155,15 @@ def _check_head(name: str, head: bytes) -> None:
             detail=f"What it expands to is compressed again ({nested}).",
             hint="Expand it once yourself, and choose the result.",
         )
+    if other := other_kind_of(head):
+        raise refused(name, f"Its content is {other}, whatever its name says.")
     if head.startswith(b"FEA1"):
         raise refused(name, "It is a Feather file of version 1, which is no longer read. Save it as Parquet.")
     if not head.strip(_BLANK):
         raise DataProblem(
             "empty-file",
             f"{name} is empty.",
-            detail="It holds nothing but blanks.",
+            detail="It holds nothing but blanks." if head else "It has 0 bytes.",
             hint="Choose a file that holds preference pairs.",
         )
 

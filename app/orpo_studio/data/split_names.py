@@ -94,7 +94,7 @@ def choose_split(names: Sequence[str], wanted: str, source: str) -> str:
         "which-split",
         f"Which part of {source} is meant for training is not clear.",
         detail=f"It has the splits {_listed(names)}.",
-        hint="Name one of them in the option data.split.",
+        hint="Name one of them as the split to train on (data.split).",
     )
 
 
@@ -114,12 +114,12 @@ def _unknown(names: Sequence[str], wanted: str, source: str) -> DataProblem:
             "unknown-split",
             f"{source} has no split called {wanted}.",
             detail="It has no splits at all.",
-            hint="Leave the option data.split empty.",
+            hint="Leave the split to train on (data.split) empty.",
         )
     near = difflib.get_close_matches(wanted, names, n=1)
     return DataProblem(
         "unknown-split",
         f"{source} has no split called {wanted}.",
         detail=f"It has {_listed(names)}.",
-        hint=f"Did you mean {near[0]}?" if near else "Name one of these in the option data.split.",
+        hint=f"Did you mean {near[0]}?" if near else "Name one of these as the split to train on (data.split).",
     )

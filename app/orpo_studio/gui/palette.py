@@ -2,11 +2,37 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
+from PySide6.QtGui import QAction, QColor, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtWidgets import (
+    QDialog,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
-from orpo_studio.gui.theme import em
+from orpo_studio.gui.theme import em, theme
+
+Index = QModelIndex | QPersistentModelIndex
+
+KEYS = Qt.ItemDataRole.UserRole + 1
+
+
+class _KeysAtTheRight(QStyledItemDelegate):
+    """Draws an action's words as any item, and its keys at the right, muted."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        super().paint(painter, option, index)
+        if keys := index.data(KEYS):
+            place = option.rect.adjusted(0, 0, -em(0.75), 0)
+            painter.save()
+            painter.setPen(QColor(theme().colors.muted))
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), keys)
+            painter.restore()
 
 
 class Palette(QDialog):
@@ -22,6 +48,7 @@ class Palette(QDialog):
         self.field.setAccessibleName("Search actions")
         self.list = QListWidget()
         self.list.setAccessibleName("Matching actions")
+        self.list.setItemDelegate(_KeysAtTheRight(self.list))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         layout = QVBoxLayout(self)
         layout.addWidget(self.field)
@@ -53,10 +80,13 @@ class Palette(QDialog):
         self.list.clear()
         for action in self._actions:
             if action.isEnabled() and all(word in action.text().lower() for word in words):
-                keys = action.shortcut().toString()
-                item = QListWidgetItem(f"{action.text()}    {keys}" if keys else action.text())
+                keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+                item = QListWidgetItem(action.text())
                 item.setSizeHint(QSize(0, em(1.9)))
                 item.setData(Qt.ItemDataRole.UserRole, action)
+                item.setData(KEYS, keys)
+                if keys:
+                    item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{action.text()}, {keys}")
                 self.list.addItem(item)
         self.list.setCurrentRow(0)
 

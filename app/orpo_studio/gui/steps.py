@@ -40,7 +40,7 @@ def step_state(bench: Workbench, key: str) -> StepState:
     if bench.follower is not None:
         return _of_run(bench, key)
     if any(issue.section == key and issue.severity == "error" for issue in bench.issues()):
-        chosen = {"model": bool(bench.model.path), "data": bench.data.problem is not None}.get(key, True)
+        chosen = {"model": bool(bench.model.path), "data": bool(bench.data.source)}.get(key, True)
         return StepState.ATTENTION if chosen else StepState.EMPTY
     if key == "model":
         return StepState.DONE if bench.model.card is not None else StepState.EMPTY

@@ -228,7 +228,7 @@ def histograms(lengths: Lengths, likeness: np.ndarray, max_length: int) -> tuple
 
 def _top(tokens: np.ndarray, max_length: int) -> float:
     """Return where a histogram of lengths ends: with the data, or behind the maximum length where that is near."""
-    reach = max(64.0, float(np.quantile(tokens, 0.995)) if tokens.size else 0.0)
+    reach = max(16.0, float(np.quantile(tokens, 0.995)) if tokens.size else 0.0)
     return max(reach, 1.05 * max_length) if max_length <= _NEAR * reach else reach
 
 

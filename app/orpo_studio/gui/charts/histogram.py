@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from orpo_studio.gui.charts.axis import HorizontalAxis, VerticalAxis
 from orpo_studio.gui.charts.style import ChartColors, Dash, Hue
+from orpo_studio.words import count
 
 _DASHES: dict[Dash, list[float]] = {"dashed": [4.0, 2.5], "dotted": [1.2, 2.2]}
 _FILL, _POINTED = 0.16, 0.14
@@ -95,7 +96,7 @@ class HistogramPlot(pg.GraphicsLayoutWidget):
         is_near = mark is not None and mark <= first + _REACH * (last - first)
         right = max(last, mark) if mark is not None and is_near else last
         room = (right - first) * 0.02
-        self._beyond = "" if mark is None or is_near else f"{mark:,.0f} ▸"
+        self._beyond = "" if mark is None or is_near else f"{count(mark)} ▸"
         self._view.setXRange(first, right + (room if right > last or self._beyond else 0), padding=0)
         self._view.setYRange(0, self._top * 1.08, padding=0)
         self._x_axis.set_axis("step" if last - first > 8 else "epoch")

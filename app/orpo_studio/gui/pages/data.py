@@ -20,8 +20,9 @@ from orpo_studio.gui.pairs.fields import SOURCE, SourceFields
 from orpo_studio.gui.pairs.progress import ReadingBar
 from orpo_studio.gui.pairs.reading import Reading
 from orpo_studio.gui.pairs.source import PairSource, load_libraries
+from orpo_studio.gui.pairs.summary import all_evidence_of, counts_of, evidence_of
 from orpo_studio.gui.theme import em
-from orpo_studio.gui.widgets.basic import button, label
+from orpo_studio.gui.widgets.basic import button, label, tooltip
 from orpo_studio.gui.widgets.combo import ComboBox
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.in_words import SpokenError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _MENDED_BY_HAND = frozenset({"missing-columns", "mapping", "too-few-rows"})
 """Problems of data that saying which column is which can mend."""
+_MENDED_BY_SPLIT = frozenset({"which-split", "unknown-split"})
 
 
 class DataPage(Page):
@@ -147,6 +149,7 @@ class DataPage(Page):
         self.empty = EmptyData(self.bench)
         self.empty.columns_wanted.connect(self.edit_columns)
         self.empty.reading_wanted.connect(self.bench.data.read_again)
+        self.empty.split_wanted.connect(lambda: self.fields.open_more("data.split"))
         self.stack = QStackedWidget()
         self.doctor = DoctorPanel(self.bench)
         self.doctor.rows_wanted.connect(self._show_finding)
@@ -175,8 +178,14 @@ class DataPage(Page):
             return
         self.evidence.setText("Reading…" if data.is_busy else "")
         problem = notice_of(data.problem) if data.problem is not None else None
-        by_hand = isinstance(data.problem, SpokenError) and data.problem.code in _MENDED_BY_HAND
-        self.empty.show_problem(problem, busy=data.is_busy, by_hand=by_hand, stopped=data.was_stopped)
+        code = data.problem.code if isinstance(data.problem, SpokenError) else ""
+        self.empty.show_problem(
+            problem,
+            busy=data.is_busy,
+            by_hand=code in _MENDED_BY_HAND,
+            by_split=code in _MENDED_BY_SPLIT,
+            stopped=data.was_stopped,
+        )
         self._take_pages(None)
         self.stack.setCurrentWidget(self.empty)
         spec = self._spec()
@@ -188,24 +197,19 @@ class DataPage(Page):
 
     def _show_summary(self, prepared: "PreparedData") -> None:
         summary = prepared.summary
-        aside = f"{sum(summary.set_aside.values()):,} set aside"
-        sides = f"{summary.train:,} to train on + {summary.held_out:,} held out"
-        self.counts.setText(
-            f"{summary.rows_in:,} rows = {sides} + {aside}"
-            if summary.kept == summary.rows_used
-            else f"{summary.rows_in:,} rows = {summary.rows_used:,} used + {aside} → {summary.kept:,} pairs = {sides}"
-        )
-        self.evidence.setText(summary.evidence)
-        self.evidence.setToolTip(summary.layout)
+        self.counts.setText(counts_of(summary))
+        self.evidence.setText(evidence_of(summary))
+        self.evidence.setToolTip(tooltip(all_evidence_of(summary)))
         self.aside.show_rows(prepared)
-        self.browser.name_files(shown=len(summary.sources) > 1)
+        apart = int(summary.held_out_source is not None)
+        self.browser.name_files(train=len(summary.sources) - apart, held_out=apart)
 
     def _on_peeked(self, seen: "Peek") -> None:
         """Show the beginning of the data while the whole of it is being converted."""
         from orpo_studio.data.pages import ListPages
 
         self.evidence.setText(seen.recognition.evidence)
-        self.evidence.setToolTip(seen.recognition.layout)
+        self.evidence.setToolTip(tooltip(seen.recognition.layout))
         if not seen.pairs:
             return
         self.counts.setText(f"The first {seen.rows:,} rows; the rest is being read")

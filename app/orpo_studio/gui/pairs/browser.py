@@ -35,8 +35,10 @@ class PairBrowser(QWidget):
         self._only: np.ndarray | None = None
         self._selected: int | None = None
         self._going: Task | None = None
+        self._files = 1, 0
         self.finding = Finding(self)
         self.tools = PairTools()
+        self.nothing = label("", "muted", wrap=True)
         self.only_words = label("", "heading", wrap=True)
         self.show_all = button("Show all pairs", lambda: self.show_only(None, ""), "link")
         self.model = PairTableModel()
@@ -60,6 +62,9 @@ class PairBrowser(QWidget):
         row.addWidget(self.only_words, 1)
         row.addWidget(self.show_all)
         self._only_row.hide()
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        over_table = QVBoxLayout(self.table.viewport())
+        over_table.addWidget(self.nothing)
         above = QWidget()
         column = QVBoxLayout(above)
         column.setContentsMargins(0, 0, 0, 0)
@@ -105,15 +110,21 @@ class PairBrowser(QWidget):
         if keep is not None and self.model.rowCount():
             self.go_to(keep, quietly=True)
 
-    def name_files(self, *, shown: bool) -> None:
-        """Show which file each pair comes from, or do not: one file need not be named again and again."""
-        self.table.setColumnHidden(FILE, not shown)
+    def name_files(self, *, train: int, held_out: int) -> None:
+        """Be told how many files pairs come from; where only one comes into question, it is not named on every row."""
+        self._files = train, held_out
+        self._show_files()
+
+    def _show_files(self) -> None:
+        train, held_out = self._files
+        self.table.setColumnHidden(FILE, (train if self._only is None else train + held_out) < 2)
 
     def show_split(self, split: "Split | None") -> None:
         """Show another split of the same pairs."""
         if split != self._split or self._only is not None:
             self._split, self._only, self._selected = split, None, None
             self._only_row.hide()
+            self._show_files()
             self._look()
 
     def show_only(self, positions: "np.ndarray | None", words: str) -> None:
@@ -121,6 +132,7 @@ class PairBrowser(QWidget):
         self._only = positions
         self.only_words.setText(words)
         self._only_row.setVisible(positions is not None)
+        self._show_files()
         self._look()
 
     def go_to(self, row: int, *, quietly: bool = False) -> None:
@@ -148,11 +160,15 @@ class PairBrowser(QWidget):
             if quietly:
                 return
             if found is None:
-                self.tools.say(f"Row {row:,} is not among these pairs; no later one is.")
+                self.tools.say(f"No row {row:,} and none behind")
             elif found.row != row:
-                self.tools.say(f"Row {row:,} is not among these pairs; {found.row:,} is the next.")
+                self.tools.say(f"No row {row:,}, next is {found.row:,}")
             elif found.of > 1:
-                self.tools.say(f"Row {row:,}: {found.number} of {found.of}. Enter shows the next.")
+                self.tools.say(
+                    f"Row {row:,}: {found.number} of {found.of}", "Enter goes on to the next pair of this row."
+                )
+            else:
+                self._show_state()
 
         self._going = run_in_background(self, find, arrive, self._on_failed)
 
@@ -200,6 +216,9 @@ class PairBrowser(QWidget):
         of = len(self._span()) if self._only is None else len(self._only)
         finding = self.finding
         self.tools.show_state(running=finding.is_running, share=finding.share, found=finding.found, of=of)
+        words = "" if self.model.rowCount() or finding.is_running else _nothing(of=of)
+        self.nothing.setText(words)
+        self.nothing.setVisible(bool(words))
 
     def _current_rows(self) -> list[int]:
         return [index.row() for index in self.table.selectionModel().selectedRows()]
@@ -241,3 +260,8 @@ class PairBrowser(QWidget):
         sort = self.tools.sorting()
         column = None if sort is None else _SORTS_OF_COLUMNS.index(sort.by)
         self.model.mark_order(column, falling=sort is not None and sort.longest_first)
+
+
+def _nothing(*, of: int) -> str:
+    """Say why the table is empty."""
+    return "No pair holds this text. Escape shows all of them again." if of else "There are no such pairs."

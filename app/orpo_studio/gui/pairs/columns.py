@@ -30,6 +30,10 @@ _PARTS = (
     ("system", "System", "The system prompt, if there is one."),
 )
 _WITH_ANSWERS = frozenset({"input", "history", "chosen_score", "rejected_score"})
+GUESSED = (
+    "▲ The columns were not recognized. This is a guess by their names: see below whether the prompts and the answers "
+    "are what they should be, or choose others."
+)
 _PAUSE_MS = 200
 
 
@@ -48,6 +52,7 @@ class ColumnsEditor(QDialog):
         self._rows: list[NumberedRow] = []
         self._known: dict[str, str] = {}
         self._task: Task | None = None
+        self._may_guess = self._is_guess = False
         self._pause = QTimer(self, singleShot=True, interval=_PAUSE_MS)
         self._pause.timeout.connect(self._read_as)
         self._build()
@@ -197,7 +202,26 @@ class ColumnsEditor(QDialog):
 
     def _on_rows(self, rows: "list[NumberedRow]") -> None:
         self._rows = rows
+        self._may_guess = True
         self._read_as()
+
+    def _guess(self) -> bool:
+        """Begin with a guess by the names of the columns where nothing is recognized; tell whether there is one."""
+        from orpo_studio.data.rows import Unreadable
+        from orpo_studio.data.sketch import suggest
+
+        if not self._may_guess or self.columns.text().strip() or self.roles.text().strip():
+            return False
+        self._may_guess = False
+        guess = suggest([row for _, row in self._rows if not isinstance(row, Unreadable)])
+        if not guess.columns:
+            return False
+        self._is_guess = True
+        self.columns.setText(guess.columns)
+        self.columns.setCursorPosition(0)
+        self.roles.setText(guess.roles)
+        self._read_as()
+        return True
 
     def _read_as(self) -> None:
         from orpo_studio.data.mapping import Mapping
@@ -220,17 +244,21 @@ class ColumnsEditor(QDialog):
 
         self._task = None
         self._offer(seen.columns, dict(seen.recognition.parts))
-        set_kind(self.evidence, "")
-        self.evidence.setText(seen.recognition.evidence)
+        set_kind(self.evidence, "attention" if self._is_guess else "")
+        self.evidence.setText(GUESSED if self._is_guess else seen.recognition.evidence)
+        self._is_guess = False
         pages = ListPages(seen.pairs)
         self.model.show_pairs(pages, pages.span())
         self.counts.setText(_counts(seen))
-        self.apply.setEnabled(True)
+        self.apply.setEnabled(bool(seen.pairs) or seen.recognition.single is not None)
 
     def _on_problem(self, error: Exception) -> None:
         from orpo_studio.data.peek import columns_of
 
         self._task = None
+        if self._guess():
+            return
+        self._is_guess = False
         self._offer(columns_of(self._rows), {})
         problem = notice_of(error)
         set_kind(self.evidence, "failure")

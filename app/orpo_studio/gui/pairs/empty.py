@@ -14,6 +14,8 @@ class EmptyData(QWidget):
 
     columns_wanted = Signal()
     """The person wants to say which column is which."""
+    split_wanted = Signal()
+    """The person wants to say which split is read."""
     reading_wanted = Signal()
     """What is chosen is to be read once more."""
 
@@ -24,6 +26,7 @@ class EmptyData(QWidget):
         self.detail = label("", wrap=True, selectable=True)
         self.hint = label("", "muted", wrap=True, selectable=True)
         self.columns = button("Columns by hand…", self.columns_wanted.emit)
+        self.split = button("Choose the split…", self.split_wanted.emit)
         self.read = button("Read it again", self.reading_wanted.emit)
         self.demo = button("Try the demo", bench.use_demo)
         layout = QVBoxLayout(self)
@@ -36,25 +39,36 @@ class EmptyData(QWidget):
         buttons = QHBoxLayout()
         buttons.setSpacing(em(0.75))
         buttons.addStretch(1)
-        for control in (self.columns, self.read, self.demo):
+        for control in (self.columns, self.split, self.read, self.demo):
             buttons.addWidget(control)
         buttons.addStretch(1)
         layout.addLayout(buttons)
         layout.addStretch(2)
         self.show_problem(None, busy=False)
 
-    def show_problem(self, problem: Notice | None, *, busy: bool, by_hand: bool = False, stopped: bool = False) -> None:
+    def show_problem(
+        self,
+        problem: Notice | None,
+        *,
+        busy: bool,
+        by_hand: bool = False,
+        by_split: bool = False,
+        stopped: bool = False,
+    ) -> None:
         """Show a problem, or the empty state, or what is being done while a file is being read.
 
         Args:
             problem: what is wrong, if anything is.
             busy: whether a file is being read.
             by_hand: whether saying which column is which can help.
+            by_split: whether saying which split is read can help.
             stopped: whether the person stopped the reading of a file.
         """
         self.read.setVisible(not busy and (stopped or problem is not None))
         self.read.setText("Read it" if stopped else "Read it again")
-        self.columns.setVisible(by_hand and not busy and not self._bench.read_only)
+        can_mend = not busy and not self._bench.read_only
+        self.columns.setVisible(by_hand and can_mend)
+        self.split.setVisible(by_split and can_mend)
         if busy:
             problem = Notice("info", "Reading the pairs…", "They are converted once, and then open at once.")
         elif stopped:

@@ -4,11 +4,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from orpo_studio.config import find_option
+from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.gui.forms.form import Form
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
 from orpo_studio.gui.workbench import Workbench
 
+MOST_SPLITS = 20
 OPTIONS = ("data.split", "data.held_out_split", "data.mix", "data.split_seed")
 
 
@@ -21,6 +23,8 @@ class MoreSources(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(em(46), em(24))
         self.form = Form(bench, [find_option(name) for name in OPTIONS])
+        self.splits = label("", "muted", wrap=True, selectable=True)
+        self.splits.hide()
         self.done_button = button("Close", self.accept, "main")
         row = QHBoxLayout()
         row.addStretch(1)
@@ -33,5 +37,28 @@ class MoreSources(QDialog):
             label("More files or folders to train on, and which parts of a dataset are read.", "muted", wrap=True)
         )
         layout.addWidget(self.form)
+        layout.addWidget(self.splits)
+        layout.addWidget(label(find_option("data.mix").help, "muted", wrap=True))
         layout.addStretch(1)
         layout.addLayout(row)
+        self._look_for_splits(bench)
+
+    def _look_for_splits(self, bench: Workbench) -> None:
+        """Name the splits of the chosen source once they are known: of a large JSON file all must be read for it."""
+        if not bench.data.source:
+            return
+        data = bench.data
+
+        def work(_task: Task) -> tuple[str, ...]:
+            from orpo_studio.data.sources import splits_of
+
+            return splits_of(data.plan().source)
+
+        run_in_background(self, work, self._name_splits, lambda _error: None)
+
+    def _name_splits(self, names: tuple[str, ...]) -> None:
+        shown = ", ".join(names[:MOST_SPLITS]) + (
+            f" and {len(names) - MOST_SPLITS} more" if names[MOST_SPLITS:] else ""
+        )
+        self.splits.setText(f"Splits of the chosen source: {shown}." if names else "The chosen source has no splits.")
+        self.splits.show()

@@ -36,6 +36,7 @@ _SORTS: tuple[tuple[str, Sort | None], ...] = (
     ("Chosen longer first", Sort("difference")),
     ("Rejected longer first", Sort("difference", longest_first=False)),
 )
+ROW_TIP = "Go to a row of the source (Ctrl+G). Enter again goes to the next pair of the same row."
 _PAUSE_MS = 250
 """A search begins once typing has paused this long."""
 _PATIENCE_MS = 150
@@ -72,7 +73,7 @@ class PairTools(QWidget):
         self.sort = _combo("Order of the pairs", [text for text, _ in _SORTS], em(13))
         self.row = QLineEdit(placeholderText="Go to row")
         self.row.setAccessibleName("Go to a row of the source")
-        self.row.setToolTip("Go to a row of the source (Ctrl+G)")
+        self.row.setToolTip(ROW_TIP)
         self.row.setValidator(QIntValidator(1, 2**31 - 1, self.row))
         self.row.setFixedWidth(em(6.5))
         layout = QHBoxLayout(self)
@@ -122,6 +123,7 @@ class PairTools(QWidget):
     def reset(self) -> None:
         """Look for nothing, in the source's order, without a word: other data is shown."""
         self.text.clear()
+        self.row.clear()
         with QSignalBlocker(self.sort):
             self.sort.setCurrentIndex(0)
         self._pause.stop()
@@ -145,10 +147,10 @@ class PairTools(QWidget):
         self.status.setText(words if searched or running else f"{of:,} pairs")
         self.status.setAccessibleName(self.status.text())
 
-    def say(self, words: str) -> None:
-        """Say something in place of the counts, until they change."""
+    def say(self, words: str, more: str = "") -> None:
+        """Say something in place of the counts, until they change; ``more`` is for those who cannot see the field."""
         self.status.setText(words)
-        self.status.setAccessibleName(words)
+        self.status.setAccessibleName(f"{words}. {more}".strip())
 
     def _show_progress(self, *, shown: bool) -> None:
         self.bar.setVisible(shown)
