@@ -23,7 +23,8 @@ from orpo_studio.runs import pending
 def window(qtbot: QtBot, qapp: object, tmp_path: Path) -> Iterator[MainWindow]:
     made = make_window(tmp_path / "workspace", tmp_path / "preferences.json")
     made.show()
-    qtbot.waitExposed(made)
+    made.activateWindow()
+    qtbot.waitUntil(made.isActiveWindow, timeout=20_000)  # or its keys do nothing
     yield made
     made.bench.close()
     assert wait_for_background(20)
