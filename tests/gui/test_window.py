@@ -23,8 +23,7 @@ from orpo_studio.runs import pending
 def window(qtbot: QtBot, qapp: object, tmp_path: Path) -> Iterator[MainWindow]:
     made = make_window(tmp_path / "workspace", tmp_path / "preferences.json")
     made.show()
-    made.activateWindow()
-    qtbot.waitUntil(made.isActiveWindow, timeout=20_000)  # or its keys do nothing
+    qtbot.waitExposed(made)
     yield made
     made.bench.close()
     assert wait_for_background(20)
