@@ -113,10 +113,10 @@ def main() -> int:
         rows = soak(place, arguments.steps, arguments.pace, arguments.base, arguments.pictures)
     finally:
         shutil.rmtree(place)
-    columns = [column for column in rows[0] if column not in {"turns", "busy_p99_ms"}]
-    print("  ".join(f"{column:>24}" if column == "case" else f"{column:>9}" for column in columns))
+    columns = [column for column in rows[0] if column != "turns"]
+    print("  ".join(f"{column:>24}" if column == "case" else f"{column:>11}" for column in columns))
     for row in rows:
-        print("  ".join(f"{row[c]:>24}" if c == "case" else f"{row[c]:>9}" for c in columns))
+        print("  ".join(f"{row[c]:>24}" if c == "case" else f"{row[c]:>11}" for c in columns))
     live = [row for row in rows if str(row["case"]) in {"base", "live", "settled"}]
     growth = float(live[-1]["uss_mb"]) - float(live[0]["uss_mb"])
     p99 = max(float(row["p99_ms"]) for row in rows)
@@ -164,8 +164,15 @@ def soak(place: Path, steps: int, pace: float, base: int, pictures: Path | None)
     rows.append(doing("over time", steps, lambda: board.set_options(time_axis), lambda: page.curves.is_ready))
     rows.append(doing("over steps", steps, lambda: board.set_options(axis), lambda: page.curves.is_ready))
     rows.append(doing("to a short run", 500, lambda: look_at(window, other)))
-    back = doing("back, read again", steps, lambda: look_at(window, run), lambda: steps_drawn(window) >= steps)
-    rows.append(back)
+    photograph(window, pictures, "other")
+    rows.append(
+        doing(
+            "back, read again",
+            steps,
+            lambda: window.bench.show_run(run.folder),
+            lambda: steps_drawn(window) >= steps and page.curves.is_ready,
+        )
+    )
     run.close()
     other.close()
     window.close()

@@ -139,7 +139,7 @@ class RunFollower(QObject):
         if held is not None:
             at_once |= self._judge_lock(held=held)
         self._is_told &= not new
-        if at_once or (not self._is_told and (now - self._told) * 1000 >= POLL_MS / 2):
+        if at_once or (not self._is_told and (now - self._told) * 1000 >= POLL_MS - 10):
             self._told, self._is_told = now, True
             self.state_changed.emit()
 

@@ -36,6 +36,8 @@ class StepButton(QToolButton):
 
     def show_state(self, state: StepState) -> None:
         """Show a state."""
+        if state is self._state and self.accessibleName():
+            return
         self._state = state
         self.setAccessibleName(f"{self.step.title}, {_WORDS[state]}")
         self.update()

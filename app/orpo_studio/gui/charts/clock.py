@@ -5,6 +5,8 @@ from typing import Protocol
 from PySide6.QtCore import QObject, QTimer
 
 _PERIOD_MS = 33
+_RAPID_MS = 100
+"""While a run is read again, or writes faster than anybody reads: the time is better spent on getting there."""
 _SOON_MS = 4
 
 
@@ -27,6 +29,8 @@ class RefreshClock(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.is_rapid = False
+        """Whether far more arrives than can be told apart."""
         self._waiting: dict[Refreshable, bool] = {}
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -65,4 +69,4 @@ class RefreshClock(QObject):
             self._start()
 
     def _start(self) -> None:
-        self._timer.start(_SOON_MS if self.catching_up else _PERIOD_MS)
+        self._timer.start(_SOON_MS if self.catching_up else _RAPID_MS if self.is_rapid else _PERIOD_MS)

@@ -205,7 +205,7 @@ class Lane:
         top = frame.edge(top=True)
         shown = [
             {
-                "pos": (at, top),
+                "pos": (at, 0.0),
                 "symbol": _MARK_SYMBOLS[kind],
                 "brush": fill(self._colors.hue(_MARK_HUES[kind])),
                 "pen": outline(),
@@ -213,4 +213,6 @@ class Lane:
             }
             for at, kind in spots
         ]
-        self._item("symbols", Symbols, 5).show_spots(shown, (self._colors, top, *spots))
+        item = self._item("symbols", Symbols, 5)
+        item.show_spots(shown, (self._colors, *spots))
+        item.setPos(0.0, top)  # the range of y moves all the time, and setting symbols anew takes a millisecond

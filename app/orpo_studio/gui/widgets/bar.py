@@ -1,5 +1,8 @@
 """A slim progress bar in the theme's colors."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from PySide6.QtWidgets import QProgressBar
 
 from orpo_studio.gui.theme import em, theme
@@ -26,6 +29,28 @@ class SlimBar(QProgressBar):
         self.setFixedHeight(em(0.45))
         theme().changed.connect(self._take_colors)
         self._take_colors()
+
+    def setValue(self, value: int) -> None:
+        """Show a value with the next painting.
+
+        Qt's own paints at once, and with the bar all that waits to be painted in the window: every chart, several
+        times a second, in the middle of whatever set the value.
+        """
+        if value != self.value():
+            with self._painted_later():
+                super().setValue(value)
+
+    def setRange(self, minimum: int, maximum: int) -> None:
+        """Show another range with the next painting."""
+        if (minimum, maximum) != (self.minimum(), self.maximum()):
+            with self._painted_later():
+                super().setRange(minimum, maximum)
+
+    @contextmanager
+    def _painted_later(self) -> Iterator[None]:
+        self.setUpdatesEnabled(False)
+        yield
+        self.setUpdatesEnabled(True)
 
     def _take_colors(self) -> None:
         colors, radius = theme().colors, em(0.22)

@@ -24,6 +24,8 @@ LOAD_AFTER_MS = 20
 """pyqtgraph is imported this long after the page was made: the window has painted by then."""
 _BATCH = 300
 """Events taken in one go: about 4,000 points, 2 ms."""
+_RAPID = 50
+"""Events at once that no run makes while somebody watches: it is being read again."""
 _MOST_WAITING = 4 * _BATCH
 """So many events wait for the charts at most; the rest waits on the disk, where it takes no memory."""
 
@@ -130,11 +132,13 @@ class Curves(QWidget):
     # Feeding it
 
     def _draw_some(self) -> None:
-        if self._feed is None or not self._waiting:
+        if self._feed is None or self.board is None or not self._waiting:
             self._drain.stop()
             return
         self._is_drawn_on = True
-        self._feed.take([self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))])
+        batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+        self.board.clock.is_rapid = len(batch) >= _RAPID
+        self._feed.take(batch)
 
     # How it stands on the page
 

@@ -114,8 +114,8 @@ class ChartFeed:
 
     def _forget(self) -> None:
         self._here = _START
-        self._stride: _Place | None = None
-        """The way from one logged step to the next, in steps, epochs, seconds and time; None before the first."""
+        self._before: _Place | None = None
+        """The place before this one; None before the first logged step."""
         self._early: list[Machine] = []
         self._trains = False
         self._is_job = False
@@ -128,19 +128,21 @@ class ChartFeed:
                 yield from _at(self._here, event.values)
             case EvaluationMetrics():
                 yield from _at(_Place(event.step, event.epoch, event.seconds, event.time), event.values, "evaluation")
-            case Machine() if self._trains and self._stride is None:
-                self._early.append(event)
-            case Machine() if self._trains and self._stride is not None:
+            case Machine() if self._trains:
+                stride = self._stride()
+                if stride is None:
+                    self._early.append(event)
+                    return
                 waited = event.time - self._here.time
-                share = min(1.0, waited / self._stride.time) if self._stride.time > 0 else 1.0
-                yield from _at(self._here.ahead(self._stride, share, event.time), event.values)
+                share = min(1.0, waited / stride.time) if stride.time > 0 else 1.0
+                yield from _at(self._here.ahead(stride, share, event.time), event.values)
             case TrainingStarted():
                 epoch = self._here.epoch if event.first_step else 0.0
                 self._here = _Place(event.first_step, epoch, self._here.seconds, event.time)
                 self._trains = True
             case RunEnded() | RunLaunched():
                 yield from self._spread_early(self._here)
-                self._trains, self._stride, self._is_job = False, None, False
+                self._trains, self._before, self._is_job = False, None, False
             case JobStarted() | JobEnded():
                 self._is_job = isinstance(event, JobStarted)
 
@@ -150,10 +152,16 @@ class ChartFeed:
         self._pass(there)
 
     def _pass(self, there: _Place) -> None:
-        if self._trains:
-            forward = there.step >= self._here.step
-            self._stride = _Place(*(b - a for a, b in zip(self._here, there, strict=True))) if forward else _START
+        self._before = self._here if self._trains else None
         self._here, self._trains = there, True
+
+    def _stride(self) -> _Place | None:
+        """Return the way from one logged step to the next, in steps, epochs, seconds and time."""
+        if self._before is None:
+            return None
+        if self._here.step < self._before.step:
+            return _START
+        return _Place(*(there - here for here, there in zip(self._before, self._here, strict=True)))
 
     def _spread_early(self, first: _Place) -> Iterator[Point]:
         """Place what was sampled on the way to the first step."""
