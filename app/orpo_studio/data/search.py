@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _WORKERS = 2
 _MANY = 0.3
 _BATCHES_AT_ONCE = 8
-"""So many batches are mapped into memory at a time by each worker; a cancelled search ends after them."""
+"""So many batches are mapped into memory and searched at a time by each worker; a cancelled search ends after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,49 +122,81 @@ def _search_stretch(
     """Search some batches through a mapping of their own, which is gone afterwards and with it its memory."""
     import pyarrow as pa
 
-    found = [np.zeros(0, np.int64)]
     with pa.memory_map(str(path)) as file:
         reader = pa.ipc.open_file(file)
-        for place, first in places:
-            if cancelled():
-                break
-            rows = _search_batch(reader.get_batch(place), query)
-            found.append(np.flatnonzero(rows) + first)
-    return np.concatenate(found)
+        if cancelled():
+            return np.zeros(0, np.int64)
+        found = _search_batches([reader.get_batch(place) for place, _ in places], query)
+    return np.concatenate([np.flatnonzero(rows) + first for rows, (_, first) in zip(found, places, strict=True)])
 
 
-def _search_batch(batch: "pa.RecordBatch", query: TextQuery) -> np.ndarray:
-    """Return which rows hold the text: (rows,) bool."""
-    found = np.zeros(batch.num_rows, np.bool_)
+def _search_batches(batches: "list[pa.RecordBatch]", query: TextQuery) -> list[np.ndarray]:
+    """Return which rows of each batch hold the text, each (rows,) bool.
+
+    All batches go to one search: making the pattern takes as long as looking through a hundred texts, and each search
+    has to have Python's lock back before the next.
+    """
+    found = [np.zeros(batch.num_rows, np.bool_) for batch in batches]
     loose, exact = query.pattern(), query.pattern(match_case=True)
     for part in query.parts:
-        column = batch.column(part)
-        texts, turns = column.values.field("content"), Turns(column)
-        if not len(texts) or not _holds(texts, turns, loose):
+        columns = [_Column(batch.column(part), rows) for batch, rows in zip(batches, found, strict=True)]
+        if not any(rows.any() for rows in found):  # else it is common enough to be in the other parts too
+            held = _matches([column.whole() for column in columns], loose)
+            columns = [column for column, holds in zip(columns, held, strict=True) if holds[0]]
+        if not columns:
             continue
-        if found.mean() > _MANY:  # a common word: look only where it was not found in another part
-            rows = np.repeat(np.arange(batch.num_rows), np.diff(turns.rows))
-            looked_at = np.flatnonzero(~found[rows])
-            hits = looked_at[_matches(texts.take(looked_at), loose)]
-        else:
-            hits = np.flatnonzero(_matches(texts, loose))
-        if query.match_case:  # RE2 finds a word in either case faster than in one: look closer only where it is
-            hits = hits[_matches(texts.take(hits), exact)]
-        found[np.searchsorted(turns.rows, hits, side="right") - 1] = True
+        for column in columns:
+            column.leave_out_found()
+        # RE2 finds a word in either case faster than in one: look closer only where it is.
+        for pattern in (loose, exact) if query.match_case else (loose,):
+            for column, hits in zip(columns, _matches([column.texts() for column in columns], pattern), strict=True):
+                column.keep(hits)
+        for column in columns:
+            column.mark_found()
     return found
 
 
-def _holds(texts: "pa.StringArray", turns: Turns, pattern: str) -> bool:
-    """Tell whether a pattern is anywhere in the texts, taken as one."""
+class _Column:
+    """The texts of one part of a batch, of which fewer and fewer come into question."""
+
+    def __init__(self, column: "pa.ListArray", found: np.ndarray) -> None:
+        self._all: pa.StringArray = column.values.field("content")
+        self._turns = Turns(column)
+        self._found = found
+        """Which rows hold the text."""
+        self._left: np.ndarray | None = None
+        """The places of the texts that come into question; None for all."""
+
+    def whole(self) -> "pa.StringArray":
+        """Return all texts as one."""
+        import pyarrow as pa
+
+        ends = np.array([self._turns.texts[0], self._turns.texts[-1]], np.int32)
+        return pa.StringArray.from_buffers(1, pa.py_buffer(ends), self._all.buffers()[2] or pa.py_buffer(b""))
+
+    def texts(self) -> "pa.StringArray":
+        """Return the texts that come into question."""
+        return self._all if self._left is None else self._all.take(self._left)
+
+    def leave_out_found(self) -> None:
+        """Look only where a common word was not found in another part."""
+        if len(self._found) and self._found.mean() > _MANY:
+            self._left = np.flatnonzero(~np.repeat(self._found, np.diff(self._turns.rows)))
+
+    def keep(self, wanted: np.ndarray) -> None:
+        """Keep those of the texts that are wanted."""
+        self._left = np.flatnonzero(wanted) if self._left is None else self._left[wanted]
+
+    def mark_found(self) -> None:
+        """Say that the rows of the texts that are left hold what is looked for."""
+        self._found[np.searchsorted(self._turns.rows, self._left, side="right") - 1] = True
+
+
+def _matches(texts: "list[pa.StringArray]", pattern: str) -> list[np.ndarray]:
+    """Return which texts of each array match."""
     import pyarrow as pa
-
-    ends = np.array([turns.texts[0], turns.texts[-1]], np.int32)
-    whole = pa.StringArray.from_buffers(1, pa.py_buffer(ends), texts.buffers()[2])
-    return bool(_matches(whole, pattern)[0])
-
-
-def _matches(texts: "pa.StringArray", pattern: str) -> np.ndarray:
     import pyarrow.compute as pc
 
-    found: np.ndarray = pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
-    return found
+    found = pc.match_substring_regex(pa.chunked_array(texts, pa.string()), pattern)
+    ends = np.cumsum([len(array) for array in texts])
+    return np.split(found.to_numpy(), ends[:-1])

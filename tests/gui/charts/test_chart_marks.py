@@ -40,7 +40,7 @@ def test_that_the_regular_marks_of_a_long_run_are_not_drawn_as_lines(long_run: C
 
 def test_that_symbols_keep_their_distance_and_a_failure_is_never_left_out(long_run: Chart) -> None:
     drawn = symbols(long_run)
-    assert 20 < len(drawn) <= long_run.plot.width() / 9
+    assert 20 < len(drawn) <= long_run.plot.width() / 12
     assert drawn.count("x") == 1
     assert set(drawn) == {"x", "s"}
 
@@ -59,3 +59,13 @@ def test_that_the_crosshair_tells_of_a_failure_first_and_how_many_there_are(long
     assert told[2] == "failure at step 1002"
     assert told[-1].startswith("and ")
     assert told[-1].endswith(" more; zoom in to read them")
+
+
+def test_that_hundreds_of_evaluations_are_a_line_with_a_few_symbols(chart: Chart, qtbot: QtBot) -> None:
+    chart.extend(falling(2000))
+    for step in range(10, 2001, 10):
+        chart.append("loss", 0.5, step=step, epoch=step / 10, seconds=step * 2.0, kind="evaluation")
+    settle(qtbot, chart)
+    drawn = chart.plot.curve("loss", "evaluation")._items["symbols"].points()
+    assert 10 < len(drawn) <= chart.plot.width() / 14
+    assert len(chart.plot.curve("loss", "evaluation")._items["line"].getData()[0]) == 200

@@ -12,13 +12,15 @@ from PySide6.QtGui import QColor, QPen
 
 from orpo_studio.gui.charts.arrays import Floats
 from orpo_studio.gui.charts.items import Line, Symbols, fill, outline
-from orpo_studio.gui.charts.limits import one_per_column
+from orpo_studio.gui.charts.limits import first_per_column, one_per_column
 from orpo_studio.gui.charts.series import Series
 from orpo_studio.gui.charts.style import LIGHT, ChartColors, CurveStyle, ViewOptions
 
 Part = Literal["raw", "line", "symbols", "edge"]
 # Up to this many points a line may be two pixels wide and smooth (1 ms); a hundred times as many take over a second.
 FEW_POINTS = 240
+_SYMBOL_ROOM = 14
+"""Pixels that one symbol takes up."""
 _DASHES = {"dashed": [4.0, 2.5], "dotted": [1.2, 2.2]}
 _PARTS: dict[Part, Callable[[], pg.GraphicsObject]] = {
     "raw": Line,
@@ -121,7 +123,10 @@ class Curve:
         else:
             self._set_line("raw", drawing.x, drawing.y, self._pen(1, dash=False))
             self.hide("line")
-        symbols = finite if evaluation and few else _alone(finite)
+        symbols = np.flatnonzero(finite if evaluation and few else _alone(finite))
+        # Hundreds of evaluations would be a band of diamonds on each other: the line shows them all.
+        columns = max(1, frame.width // _SYMBOL_ROOM)
+        symbols = symbols[first_per_column(drawing.x[symbols], frame.x_from, frame.x_to, columns)]
         self._set_symbols(drawing.x[symbols], drawing.y[symbols])
         self._set_edge(drawing, frame, clip)
 

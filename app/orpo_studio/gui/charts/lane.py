@@ -34,7 +34,7 @@ _MARK_HUES: dict[MarkKind, Hue] = {
 _REGULAR = frozenset({"checkpoint", "evaluation"})
 _LEAST_BETWEEN_LINES = 24
 """Pixels between two lines on average, below which they are not drawn."""
-_SYMBOL_ROOM = 9
+_SYMBOL_ROOM = 12
 """Pixels that one symbol takes up."""
 _MARK_SYMBOLS = {"checkpoint": "s", "evaluation": "d", "back-off": "t", "warning": "t1", "failure": "x"}
 
