@@ -189,7 +189,8 @@ class _Column:
 
     def mark_found(self) -> None:
         """Say that the rows of the texts that are left hold what is looked for."""
-        self._found[np.searchsorted(self._turns.rows, self._left, side="right") - 1] = True
+        if self._left is not None:
+            self._found[np.searchsorted(self._turns.rows, self._left, side="right") - 1] = True
 
 
 def _matches(texts: "list[pa.StringArray]", pattern: str) -> list[np.ndarray]:
