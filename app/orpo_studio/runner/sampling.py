@@ -4,6 +4,8 @@ import contextlib
 import threading
 from queue import Empty, Full, Queue
 
+import psutil
+
 from orpo_studio.events import Machine
 from orpo_studio.runs.machine import MachineSampler
 
@@ -36,7 +38,7 @@ class Sampling:
     def _sample(self, pid: int) -> None:
         try:
             sampler = MachineSampler(pid)
-        except ProcessLookupError:  # the trainer is gone already
+        except psutil.Error:  # the trainer is gone already
             return
         while not self._ended.is_set():
             sample = sampler.sample()

@@ -11,8 +11,10 @@ import psutil
 
 Doing = Literal["computing", "waiting", "disk", "suspended"]
 
-_BUSY = 0.2
-"""Share of one core from which a process counts as computing."""
+_BUSY = 0.02
+"""Share of one core from which a process counts as computing: one that waits uses none, and on a machine that does much
+else at once an endless loop gets little.
+"""
 
 
 class TrainerProcess:

@@ -24,11 +24,13 @@ class Words:
         title: what happens.
         detail: why, and what follows.
         button: what the button says that goes on to the next stage of a stop; empty where there is none.
+        is_calm: nothing is wrong so far.
     """
 
     title: str
     detail: str
     button: str = ""
+    is_calm: bool = False
 
 
 def stop_title(state: RunState, now: float) -> str:
@@ -63,6 +65,8 @@ def stop_words(state: RunState, now: float) -> Words | None:
     title = stop_title(state, now)
     asked = "pause" if stop.to_pause else "stop"
     since = f"Asked to {asked} {duration(now - state.stop_asked)} ago. "
+    if stop.stage == "asked" and stop.next_at is None:
+        return Words("Waiting for the trainer to answer", since + lost_by_ending(state), END_NOW, is_calm=True)
     if stop.stage == "asked":
         return Words(title, since + lost_by_ending(state), END_NOW)
     if stop.stage == "terminated":

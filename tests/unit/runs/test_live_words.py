@@ -59,7 +59,7 @@ def test_that_each_stage_has_its_words_and_its_way_on() -> None:
         for stage, next_at in (("asked", None), ("asked", 160), ("terminated", 130), ("killed", None))
     ]
     assert [words and (words.title, words.button) for words in told] == [
-        ("Stopping: this step is finished and saved first", "End now without saving"),
+        ("Waiting for the trainer to answer", "End now without saving"),
         ("Stopping: no answer yet, terminated in 1:00", "End now without saving"),
         ("Told to leave without saving, killed in 0:30", "Kill now"),
         ("Killed: the system is ending it", ""),

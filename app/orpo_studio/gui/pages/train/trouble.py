@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 from orpo_studio.events import RunState
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.theme import em
-from orpo_studio.gui.widgets.basic import button, card, label
+from orpo_studio.gui.widgets.basic import button, card, label, set_kind
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.live_words import Words, silence_words, stop_words, unwatched_words
 
@@ -29,13 +29,14 @@ class TroubleCard(QFrame):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(frame)
+        self.sign = label("")
         self.title = label("", "heading", wrap=True)
         self.detail = label("", "muted", wrap=True)
         self.stop = button("Stop and save", lambda: bench.request("stop"), hint="Ctrl+.")
         self.end_now = button("", bench.end_now)
         row = QHBoxLayout()
         row.setSpacing(em(0.6))
-        row.addWidget(label("▲", "attention"))
+        row.addWidget(self.sign)
         row.addWidget(self.title, 1)
         row.addWidget(self.stop)
         row.addWidget(self.end_now)
@@ -61,9 +62,11 @@ class TroubleCard(QFrame):
         self.setVisible(words is not None)
         if words is None or follower is None:
             return
+        self.sign.setText("◐" if words.is_calm else "▲")
+        set_kind(self.sign, "tuned" if words.is_calm else "attention")
         self.title.setText(words.title)
         self.detail.setText(words.detail)
-        self.setAccessibleName(f"Attention: {words.title}")
+        self.setAccessibleName(words.title if words.is_calm else f"Attention: {words.title}")
         self.setAccessibleDescription(words.detail)
         self.end_now.setText(words.button)
         self.end_now.setAccessibleName(words.button)
