@@ -33,13 +33,14 @@ def end_now(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> Literal["a
 
     Returns:
         Whether the supervisor was asked, the processes were ended, or nothing was going on.
-
-    Raises:
-        OSError: the folder cannot be written.
     """
     if not is_held(folder.lock_file):
         return "not-running"
-    ask(folder, "end_now")
+    try:
+        ask(folder, "end_now")
+    except OSError:  # the disk is full, say: nobody can be asked
+        _end_without_supervisor(folder)
+        return "ended"
     deadline = time.monotonic() + patience
     while pending(folder, "end_now"):
         if not is_held(folder.lock_file):
@@ -65,7 +66,8 @@ def _end_without_supervisor(folder: RunFolder) -> None:
     deadline = time.monotonic() + _LEAVE_SECONDS
     while is_held(folder.lock_file) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-    mark_lost(folder)
+    with contextlib.suppress(OSError):  # it counts as lost all the same: nobody holds the lock
+        mark_lost(folder)
 
 
 def _processes(path: Path, module: str) -> Iterator["psutil.Process"]:

@@ -92,3 +92,13 @@ def test_that_another_run_is_left_alone(
     assert summarize(other).state == "running"
     ask(other, "stop")
     assert process.wait(20) == 0
+
+
+def test_that_a_folder_that_cannot_be_written_keeps_no_run_alive(
+    run: RunFolder, supervisor: "subprocess.Popen[bytes]"
+) -> None:
+    run.control.rmdir()
+    run.control.write_text("in the way")
+    assert end_now(run) == "ended"
+    wait_until(lambda: not is_held(run.lock_file))
+    assert end_of(run).forced
