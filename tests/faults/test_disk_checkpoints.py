@@ -12,6 +12,8 @@ from faults.small_disk import SmallDisk, contents, mounted
 from helpers.tiny_model import make_rows, write_rows, write_tiny_model
 from helpers.training import error, losses, make_run, of_kind, outcome, run
 from orpo_studio.events import CheckpointSaved, Event, Problem, StopRequested, read_events
+from orpo_studio.fit.disk import SMALL_BYTES, room_for_run
+from orpo_studio.models.card import inspect_model
 from orpo_studio.runs import RunFolder, ask
 from orpo_studio.trainer import checkpoints, saving, waiting
 from orpo_studio.trainer.environment import prepare_environment
@@ -175,6 +177,11 @@ def test_that_an_older_checkpoint_makes_room_for_the_next_but_the_last_one_stays
 
     assert saved_steps(events) == [2, 4, 6]
     assert kept(folder) == [4, 6]
+    spec = folder.read_spec()
+    room = room_for_run(spec, inspect_model(Path(spec.model.path)), None, pairs=None, free=0, cache_free=None)
+    assert room is not None
+    assert room.need.checkpoint - SMALL_BYTES <= one[0] <= room.need.checkpoint
+    assert 0 <= room.need.result - folder.result_bytes() <= SMALL_BYTES
     assert outcome(events) == "completed"
     assert {warning.code for warning in warnings(events)} <= {"waiting-for-room"}
 

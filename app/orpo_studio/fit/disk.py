@@ -22,7 +22,7 @@ from orpo_studio.fit.shape import ModelShape, read_shape
 from orpo_studio.models.card import ModelCard
 from orpo_studio.words import size
 
-_SMALL_BYTES = 256 * 1024
+SMALL_BYTES = 256 * 1024
 """Of a checkpoint: settings, the state of the schedule and of the random numbers."""
 _RECORD_BYTES = 4 * 1024**2
 """Events and console log of a run of some length, and the room kept for the last words."""
@@ -75,7 +75,7 @@ def disk_need(spec: RunSpec, shape: ModelShape, plan: Plan | None, *, tokenizer:
     trained = trained_parameters(case)
     if trained is None:
         return None
-    checkpoint = round(4 * trained + state_bytes(case, trained)) + tokenizer + _SMALL_BYTES
+    checkpoint = round(4 * trained + state_bytes(case, trained)) + tokenizer + SMALL_BYTES
     kept = spec.train.keep_checkpoints
     made = kept + 1 if plan is None else -(-plan.total_steps // plan.checkpoint_steps)
     return DiskNeed(
@@ -131,19 +131,19 @@ class RunRoom:
 
     def in_words(self) -> str:
         """Return it in a few words."""
-        return f"about {size(self.takes)} of {size(self.free)} free"
+        return f"about {size(self.takes)}, {size(self.free)} free"
 
     def problem(self) -> str:
         """Return what is wrong and what to do; the empty string where all finds room."""
         if self.severity == "error":
             return (
-                f"The disk has too little room: the run takes at least {size(self.need.least + self._tokens)}, and "
-                f"{size(self.free)} are free where runs are kept. Make room there, or choose another workspace."
+                f"Too little room on the disk: the run takes at least {size(self.need.least + self._tokens)}, "
+                f"{size(self.free)} are free. Make room, or choose another workspace."
             )
         if self.severity == "warning":
             return (
-                f"The disk gets full: the run takes {size(self.takes)} with all its checkpoints of "
-                f"{size(self.need.checkpoint)}, and {size(self.free)} are free. Older checkpoints would go early."
+                f"The disk gets full: the run takes {size(self.takes)} with all its checkpoints, {size(self.free)} "
+                f"are free. Older checkpoints, each of {size(self.need.checkpoint)}, would be deleted early."
             )
         return ""
 

@@ -4,8 +4,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-FULL_BYTES = 64 * 1024
-"""With less than this a disk counts as full: the system hands out room in blocks, and keeps some for itself."""
+FULL_BYTES = 8 * 1024
+"""With less than this a disk counts as full: the system hands out room in blocks, mostly of 4 KiB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.length_groups import LengthGroups
 from orpo_studio.trainer.load import Loaded
 from orpo_studio.trainer.problems import is_out_of_memory
-from orpo_studio.trainer.saving import CheckpointSaver, NotSavedError, bytes_of_state
+from orpo_studio.trainer.saving import CheckpointSaver, NotSavedError, bytes_to_save
 from orpo_studio.trainer.scoring.attention import CannotPackError
 from orpo_studio.trainer.scoring.batch import PairBatch, PairDataset, collate
 from orpo_studio.trainer.scoring.first_batch import NotProvenError, Proof, Tolerance, prove
@@ -398,6 +398,6 @@ class StudioOrpoTrainer(ORPOTrainer):
             self._listener.saved(checkpoint)
 
     def _write_checkpoint(self, model: Any, trial: Any) -> checkpoints.Checkpoint:
-        needed = bytes_of_state(self._loaded.model, self.optimizer)
+        needed = bytes_to_save(self._loaded.model, self._loaded.tokenizer, self.optimizer)
         write = super()._save_checkpoint
         return self._saver.save(self.state.global_step, needed, lambda: write(model, trial))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from orpo_studio.fit.disk import SMALL_BYTES, tokenizer_bytes
 from orpo_studio.runs.room import free_bytes
 from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.checkpoints import Checkpoint
@@ -14,6 +15,8 @@ from orpo_studio.words import size
 
 _LOOK_SECONDS = 5.0
 """Between two looks whether there is room again."""
+_MARGIN_BYTES = 64 * 1024
+"""What the system rounds up, and events that are written meanwhile."""
 _AGAIN_SECONDS = 60.0
 """Between two tries where something else than room is missing, such as a network drive."""
 
@@ -38,17 +41,21 @@ class NotSavedError(Exception):
         self.last = found[-1].step if found else None
 
     @property
+    def may_be_a_quota(self) -> bool:
+        """Whether the disk refuses although it has room: what this user may fill of it is used up."""
+        return self.is_full and (self.free is None or self.free >= self.needed)
+
+    @property
     def why(self) -> str:
         """Why it could not be written, as a sentence."""
         if not self.is_full:
             return f"{self}"
-        if self.free is None or self.free >= self.needed:  # a quota, say
-            return f"It takes about {size(self.needed)}. {self}"
-        missing = self.needed - self.free
-        return (
-            f"It takes about {size(self.needed)} and {size(self.free)} are free where {self.home} lies: "
-            f"{size(missing)} are missing."
-        )
+        takes, where = f"It takes about {size(self.needed)}", f"where {self.home.parent} lies"
+        if self.free is None:
+            return f"{takes}, and the disk {where} is full."
+        if self.may_be_a_quota:
+            return f"{takes}, which the disk {where} refused although {size(self.free)} are free: a quota, perhaps."
+        return f"{takes}, {size(self.free)} are free {where}: {size(self.needed - self.free)} are missing."
 
     @property
     def from_where(self) -> str:
@@ -88,13 +95,16 @@ class CheckpointSaver:
             NotSavedError: it cannot be written; at least the last complete checkpoint is untouched.
         """
         is_retry, self._is_retry = self._is_retry, False
+        known = checkpoints.complete_checkpoints(self._home)
+        needed = known[-1].size_bytes if known else needed + SMALL_BYTES
         try:
             checkpoint = self._write(step, needed, write)
         except Exception as error:
             if not cannot_write(error):
                 raise
             self._owed = NotSavedError(error, self._home, needed, is_retry=is_retry)
-            self._look_at = time.monotonic() + (_LOOK_SECONDS if self._owed.is_full else _AGAIN_SECONDS)
+            by_room = self._owed.is_full and not self._owed.may_be_a_quota
+            self._look_at = time.monotonic() + (_LOOK_SECONDS if by_room else _AGAIN_SECONDS)
             raise self._owed from error
         self._owed = None
         checkpoints.keep_last(self._home, self._keep)
@@ -114,7 +124,7 @@ class CheckpointSaver:
             require_room(self._home, needed)
             return self._write_once(step, write)
         except Exception as error:
-            if not is_disk_full(error) or not make_room(self._home):
+            if not is_disk_full(error) or not make_room(self._home, needed):
                 raise
         return self._write_once(step, write)
 
@@ -145,11 +155,19 @@ def require_room(folder: Path, needed: int) -> None:
         raise OSError(28, "No space left on device", str(folder))
 
 
-def make_room(home: Path) -> bool:
-    """Delete all complete checkpoints but the last. Returns whether there was one to delete."""
+def make_room(home: Path, needed: int) -> bool:
+    """Delete older complete checkpoints, never the last, where that makes enough room. Returns whether it did."""
+    needed += _MARGIN_BYTES
     older = checkpoints.complete_checkpoints(home)[:-1]
-    checkpoints.keep_last(home, 1)
-    return bool(older)
+    free = free_bytes(home)
+    if free is None or not older or free + sum(checkpoint.size_bytes for checkpoint in older) < needed:
+        return False
+    for checkpoint in older:
+        shutil.rmtree(checkpoint.path)
+        free = free_bytes(home)
+        if free is None or free >= needed:
+            break
+    return True
 
 
 def cannot_write(error: BaseException) -> bool:
@@ -157,9 +175,13 @@ def cannot_write(error: BaseException) -> bool:
     return isinstance(error, OSError) or is_disk_full(error) or "I/O error" in str(error)
 
 
-def bytes_of_state(model: Any, optimizer: Any) -> int:
-    """Return the bytes of the trained weights and of the optimizer's states, of which a checkpoint is made."""
+def bytes_to_save(model: Any, tokenizer: Any, optimizer: Any = None) -> int:
+    """Return what the trained weights, the tokenizer and the optimizer's states take at least, in bytes."""
     trained = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
     states = getattr(optimizer, "state", None) or {}
     tensors = (value for state in states.values() for value in state.values() if hasattr(value, "element_size"))
-    return trained + sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return (
+        trained
+        + tokenizer_bytes(Path(str(tokenizer.name_or_path)))
+        + sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    )

@@ -29,7 +29,7 @@ from orpo_studio.trainer.plan import trl_config
 from orpo_studio.trainer.problems import StopNow, TrainerProblem, is_out_of_memory
 from orpo_studio.trainer.reporter import Clock, Reporter
 from orpo_studio.trainer.result import save_result
-from orpo_studio.trainer.saving import NotSavedError, bytes_of_state, cannot_write
+from orpo_studio.trainer.saving import NotSavedError, bytes_to_save, cannot_write
 from orpo_studio.trainer.scoring.batch import PairDataset
 from orpo_studio.trainer.short_memory import not_enough_memory
 from orpo_studio.trainer.token_cache import TokenizedSplit
@@ -207,7 +207,7 @@ class _Training:
     def _save_result(self) -> None:
         may_wait = self._context.spec.train.checkpoint_failure == "go_on" and not self._reporter.stopped
         save = save_or_wait if may_wait else save_or_say_why
-        needed = bytes_of_state(self._loaded.model, None)
+        needed = bytes_to_save(self._loaded.model, self._loaded.tokenizer)
         save(self._context, needed, lambda: save_result(self._loaded, self._context.folder.adapter))
 
     def _not_saved(self, error: NotSavedError) -> TrainerProblem:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from orpo_studio.events import Problem, Stage, StopRequested
+from orpo_studio.fit.disk import SMALL_BYTES
 from orpo_studio.runs.room import free_bytes
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.problems import TrainerProblem, is_disk_full
@@ -59,8 +60,8 @@ def _try(context: JobContext, needed: int, save: Callable[[], None]) -> NotSaved
         except Exception as error:
             if not cannot_write(error):
                 raise
-            if not is_disk_full(error) or not make_room(home):
-                return NotSavedError(error, home, needed)
+            if not is_disk_full(error) or not make_room(home, needed):
+                return NotSavedError(error, home, needed + SMALL_BYTES)
         else:
             return None
 
@@ -76,7 +77,8 @@ def _room_again(context: JobContext, unsaved: NotSavedError) -> bool:
         time.sleep(_LOOK_SECONDS)
         context.beat()  # waiting is no silence
         free = free_bytes(unsaved.home)
-        if unsaved.is_full and unsaved.needed > (unsaved.free or 0) and free is not None and free >= unsaved.needed:
+        by_room = unsaved.is_full and not unsaved.may_be_a_quota
+        if by_room and free is not None and free >= unsaved.needed:
             break
     return True
 

@@ -306,7 +306,7 @@ def test_that_a_disk_that_fills_up_is_told_and_what_was_made_stays(
 ) -> None:
     trainer(
         "started(9); save()\n"
-        "try:\n  (folder.path / 'filler').write_bytes(b'x' * 10_000_000)\n"
+        "try:\n  (folder.path / 'filler').write_bytes(b'x' * 30_000_000)\n"
         "except OSError: pass\n"
         "for number in range(1, 500): step(number)"
     )
@@ -324,8 +324,10 @@ def test_that_a_full_disk_is_told_before_anything_is_made(
         f"--version; cat /dev/zero > filler 2>&-; $STUDIO train --model {model} --data {data} --json --workspace ."
     )
     error = json.loads(done.stdout.splitlines()[-1])["error"]
-    assert error["code"] == "workspace-not-writable"
-    assert "No space left" in error["detail"]
+    assert error["code"] == "disk-full"
+    assert "at least" in error["detail"]
+    assert "0 bytes are free" in error["detail"]
+    assert "another workspace" in error["detail"]
 
 
 def test_that_a_read_only_disk_is_told_before_anything_is_made(
@@ -361,13 +363,13 @@ def _events(workspace: Path) -> list[AnyEvent]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
-    """Return a function that runs the program on a disk of one megabyte that only its own processes see."""
+    """Return a function that runs the program on a disk of some megabytes that only its own processes see."""
     place = tmp_path / "disk"
     place.mkdir()
     studio = f"{sys.executable} -m orpo_studio.cli"
 
     def run(words: str) -> subprocess.CompletedProcess[str]:
-        script = f"mount -t tmpfs -o size=1m tmpfs {place} && cd {place} && $STUDIO {words}"
+        script = f"mount -t tmpfs -o size=16m tmpfs {place} && cd {place} && $STUDIO {words}"
         command = ["unshare", "--mount", "--map-root-user", "sh", "-c", script]
         environment = {**os.environ, "STUDIO": studio, "XDG_CACHE_HOME": str(tmp_path / "cache")}
         return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)

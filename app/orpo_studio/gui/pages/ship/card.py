@@ -172,7 +172,7 @@ class ExportCard(QFrame):
         self.room.setVisible(bool(self.room.text()) and not self._is_busy)
 
     def _room(self, too_large: bool) -> str:
-        if self._looks and not self._slow.isActive():
+        if self._looks and self._looked_at != self._target() and not self._slow.isActive():
             return "Waiting for the disk of this folder to answer…"
         parts = [f"About {words.size(self._size)}"] if self._size else []
         if self._place.free_bytes is not None:

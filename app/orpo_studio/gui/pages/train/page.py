@@ -30,8 +30,8 @@ from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.ending import Ending, explain_end
 
 _MOST_WARNINGS = 3
-_SETTLED_BY = {CheckpointSaved: "checkpoint-not-saved", RunEnded: "waiting-for-room"}
-"""Events after which a warning is no longer true, by its code. Such a warning is always shown."""
+_UNSAVED = ("checkpoint-not-saved", "waiting-for-room")
+"""Codes of warnings that are always shown, the newest alone, until what they speak of is saved or the run has ended."""
 
 
 class TrainPage(Page):
@@ -143,8 +143,8 @@ class TrainPage(Page):
                 self.samples.take(event)
             elif isinstance(event, Problem) and event.severity == "warning" and not self._is_job:
                 self._warn(event)
-            if type(event) in _SETTLED_BY:
-                self._settle(_SETTLED_BY[type(event)])
+            if isinstance(event, CheckpointSaved | RunEnded):
+                self._settle_unsaved()
 
     def _refresh(self) -> None:
         if self._follower is None:
@@ -167,17 +167,16 @@ class TrainPage(Page):
                 self._cards.insertWidget(0, self._ending_card)
 
     def _warn(self, warning: Problem) -> None:
-        if warning.code in _SETTLED_BY.values():
-            self._settle(warning.code)  # the newer one says how it is now
+        if warning.code in _UNSAVED:
+            self._settle_unsaved()
         elif len(self._warnings) >= _MOST_WARNINGS or any(known == warning for known, _ in self._warnings):
             return
         made = NoticeCard(notice_of(warning))
         self._warnings.append((warning, made))
         self._cards.addWidget(made)
 
-    def _settle(self, code: str) -> None:
-        """Take away the warnings of a code."""
-        for known in [known for known in self._warnings if known[0].code == code]:
+    def _settle_unsaved(self) -> None:
+        for known in [known for known in self._warnings if known[0].code in _UNSAVED]:
             self._warnings.remove(known)
             if shiboken6.isValid(known[1]):  # the person may have closed it
                 known[1].hide()

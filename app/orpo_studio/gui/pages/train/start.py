@@ -97,7 +97,8 @@ def _facts(bench: Workbench, spec: RunSpec) -> list[tuple[str, str]]:
     found.append(("Learning rate", f"{format_number(recipe.learning_rate)}, {recipe.schedule.replace('_', ' ')}"))
     found.append(("Length", _length(spec, data.summary.train if data else 0)))
     if bench.disk.room is not None:
-        found.append(("Disk", f"{bench.disk.room.in_words().capitalize()}, in {bench.workspace}"))
+        words_of_room = bench.disk.room.in_words()
+        found.append(("Disk", f"{words_of_room[0].upper()}{words_of_room[1:]} in {bench.workspace}"))
     return found
 
 
