@@ -15,9 +15,9 @@ from helpers.waiting import wait_until
 from orpo_studio.gui.runs import queue as queue_module
 from orpo_studio.gui.window import MainWindow
 from orpo_studio.gui.workbench import Workbench
-from orpo_studio.runs import RunFolder, ask, is_held, list_runs, summarize
+from orpo_studio.runs import RunFolder, RunLock, ask, is_held, list_runs, summarize
 from orpo_studio.runs.card import CardHolder, CardUse
-from orpo_studio.runs.queue import add_to_queue, is_kept, move, queue_of, take_out
+from orpo_studio.runs.queue import LOCK_NAME, add_to_queue, is_kept, move, queue_of, take_out
 
 
 @pytest.fixture
@@ -144,6 +144,19 @@ def test_that_it_is_told_why_the_first_waits(
     window.foot.take_out.click()
     qtbot.waitUntil(lambda: summarize(waiting[1]).state == "created", timeout=10_000)
     qtbot.waitUntil(lambda: window.foot.main.text() == "Start again", timeout=10_000)
+
+
+def test_that_it_is_told_when_nobody_starts_what_waits(
+    qtbot: QtBot, window: MainWindow, waiting: list[RunFolder], kept: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look(qtbot, window.bench, lambda: window.queue.reason.text() == "The first one is about to start.")
+    monkeypatch.setattr(queue_module, "_TROUBLE_SECONDS", 0.0)
+    look(qtbot, window.bench, lambda: "does not stay alive" in window.queue.reason.text())
+    assert "queue.log tells why" in window.queue.reason.text()
+    keeper = RunLock(window.bench.workspace / LOCK_NAME)
+    assert keeper.take()
+    look(qtbot, window.bench, lambda: window.queue.reason.text() == "The first one is about to start.")
+    keeper.release()
 
 
 # --- starts

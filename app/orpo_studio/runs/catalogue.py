@@ -9,7 +9,7 @@ from orpo_studio.config import RunSpec
 from orpo_studio.events import RunState, parse_event, read_lines
 from orpo_studio.events.state import StateName
 from orpo_studio.paths import expand
-from orpo_studio.runs.folder import RunFolder, RunFolderError, unreadable_events
+from orpo_studio.runs.folder import NEWER, RunFolder, RunFolderError, unreadable_events
 from orpo_studio.runs.lock import is_held
 
 _FREQUENT = b'"type":"train.metrics"'
@@ -121,8 +121,14 @@ def find_run(workspace: Path, name: str) -> RunFolder:
     )
 
 
+def _may_start(summary: RunSummary) -> bool:
+    """Tell whether a run in the queue may be started at all: not one of a newer version, nor one that is a link."""
+    is_newer = bool(summary.fold.unknown) or (summary.problem is not None and summary.problem.code == NEWER)
+    return not is_newer and not summary.folder.path.is_symlink()
+
+
 def _with_places(summaries: list[RunSummary]) -> list[RunSummary]:
-    queued = sorted((s.fold.place, s.folder.id) for s in summaries if s.fold.place is not None)
+    queued = sorted((s.fold.place, s.folder.id) for s in summaries if s.fold.place is not None and _may_start(s))
     places = {run_id: place for place, (_, run_id) in enumerate(queued, start=1)}
     numbered = ((summary, places.get(summary.folder.id, 0)) for summary in summaries)
     return [summary if summary.place == place else replace(summary, place=place) for summary, place in numbered]

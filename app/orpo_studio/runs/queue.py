@@ -18,7 +18,7 @@ from orpo_studio.runs.lock import RunLock, is_held
 KEEP_QUEUE = "--queue"
 """Argument of the process that starts what waits."""
 LOCK_NAME = "queue.lock"
-_LOG_NAME = "queue.log"
+LOG_NAME = "queue.log"
 
 
 def queue_of(summaries: Iterable[RunSummary]) -> list[RunSummary]:
@@ -129,7 +129,7 @@ def keep_going(workspace: Path) -> None:
     if is_kept(workspace):
         return
     command = [training_python(), "-P", "-m", "orpo_studio.runner", KEEP_QUEUE, str(workspace)]
-    leave_going(start_detached(command, workspace, workspace / _LOG_NAME))
+    leave_going(start_detached(command, workspace, workspace / LOG_NAME))
 
 
 def lies_in(workspace: Path, folder: RunFolder) -> bool:

@@ -150,6 +150,15 @@ def test_that_places_that_are_no_numbers_are_passed_over(tmp_path: Path, add: Ad
     assert order(tmp_path) == []
 
 
+def test_that_a_run_of_a_newer_version_keeps_no_place_and_is_left_alone(tmp_path: Path, add: Add) -> None:
+    newer, other = add(2)
+    with newer.events_file.open("a") as file:
+        file.write('{"type":"run.dreams","seq":2,"time":1}\n')
+    assert order(tmp_path) == [other]
+    other.spec_file.write_text("schema_version = 999\n")
+    assert order(tmp_path) == []
+
+
 def test_that_a_run_that_could_not_be_started_has_failed_with_the_reason(tmp_path: Path, add: Add) -> None:
     (folder,) = add(1)
     give_up(folder, RunFolderError("gone", "It is gone.", "The disk.", "Plug it in."))

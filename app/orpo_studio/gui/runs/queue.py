@@ -10,10 +10,12 @@ from PySide6.QtCore import QObject, Signal
 from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.gui.runlist import RunList
 from orpo_studio.runs import RunFolder, RunSummary
-from orpo_studio.runs.queue import add_to_queue, keep_going, move, queue_of, take_out
+from orpo_studio.runs.queue import LOG_NAME, add_to_queue, is_kept, keep_going, move, queue_of, take_out
 
-_AGAIN_SECONDS = 30.0
+_AGAIN_SECONDS = 5.0
 """Time before the process that starts what waits is started once more, where it is not there."""
+_TROUBLE_SECONDS = 20.0
+"""Time without it after which that is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,9 @@ class RunQueue(QObject):
         self.reason = ""
         """What is in the way of the first, to follow “Waits:”; nothing where nothing is."""
         self._to_do: deque[Callable[[], None]] = deque()
-        self._kept_at = -_AGAIN_SECONDS
+        self._started_at = -_AGAIN_SECONDS
+        self._missing_since: float | None = None
+        self._told = ""
         runs.looked.connect(self._update)
         runs.changed.connect(self._update)
 
@@ -114,21 +118,38 @@ class RunQueue(QObject):
         if self._to_do:
             self._do_next()
             return
-        self._kept_at = -_AGAIN_SECONDS
+        self._started_at = -_AGAIN_SECONDS
         self._runs.refresh()
 
     def _update(self) -> None:
         if self._to_do:  # what is shown is newer than what was read
             return
         waiting = queue_of(self._runs.summaries)
-        reason = self._reason() if waiting else ""
+        trouble = self._see_that_it_is_kept() if waiting else ""
+        reason = (self._reason() or trouble) if waiting else ""
         if (waiting, reason) != (self.waiting, self.reason):
             self.waiting, self.reason = waiting, reason
             self.changed.emit()
-        if waiting and time.monotonic() - self._kept_at >= _AGAIN_SECONDS:
-            self._kept_at = time.monotonic()
-            workspace = self._runs.workspace
-            run_in_background(self, lambda _task: keep_going(workspace), lambda _done: None, self.failed.emit)
+
+    def _see_that_it_is_kept(self) -> str:
+        """See that there is a process that starts what waits; returns what is the matter where it does not stay."""
+        workspace, now = self._runs.workspace, time.monotonic()
+        if is_kept(workspace):
+            self._missing_since = None
+            return ""
+        self._missing_since = self._missing_since or now
+        if now - self._started_at >= _AGAIN_SECONDS:
+            self._started_at = now
+            run_in_background(self, lambda _task: keep_going(workspace), lambda _done: None, self._tell_once)
+        is_trouble = now - self._missing_since >= _TROUBLE_SECONDS
+        return (
+            f"the process that starts runs does not stay alive; {workspace / LOG_NAME} tells why" if is_trouble else ""
+        )
+
+    def _tell_once(self, error: Exception) -> None:
+        if str(error) != self._told:
+            self._told = str(error)
+            self.failed.emit(error)
 
     def _reason(self) -> str:
         from orpo_studio.runs.card import CardUse
