@@ -1,5 +1,6 @@
 """What a run says about itself: an append-only stream of typed events, and the state they add up to."""
 
+from orpo_studio.events.folding import Folded, fold_stream
 from orpo_studio.events.holding import HoldingEventLog
 from orpo_studio.events.log import EventLog, EventLogError
 from orpo_studio.events.state import RunState, TrainingFigures
@@ -47,6 +48,7 @@ __all__ = [
     "EventLogError",
     "EventTail",
     "ExportFinished",
+    "Folded",
     "HoldingEventLog",
     "JobEnded",
     "JobStarted",
@@ -71,6 +73,7 @@ __all__ = [
     "TrainingFigures",
     "TrainingStarted",
     "UnknownEvent",
+    "fold_stream",
     "parse_event",
     "read_events",
     "read_lines",

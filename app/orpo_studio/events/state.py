@@ -219,7 +219,7 @@ class RunState:
             case MarginsFinished():
                 self.margins = event
             case UnknownEvent() if event.type != "unknown" and len(self.unknown) < _MOST_UNKNOWN:
-                self.unknown.add(event.type[:_LONGEST_NAME])
+                self.unknown = self.unknown | {event.type[:_LONGEST_NAME]}
 
     def _nothing_pending(self) -> None:
         self.stop, self.stop_asked, self.silent = None, 0.0, None

@@ -17,13 +17,24 @@ LONGEST_LINE = 4 * 1024 * 1024
 class LineTail:
     """Reader of whole lines that remembers where it is; a missing file reads as an empty one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, start: int = 0) -> None:
+        """Begin to read.
+
+        Args:
+            path: the file.
+            start: a ``line_start`` of an earlier reader of the same file.
+        """
         self._path = path
-        self._line_start = 0
+        self._line_start = start
         self._held_back = 0
         self._skipping = False
         self.skipped = 0
         """Lines met that are too long."""
+
+    @property
+    def line_start(self) -> int:
+        """Where the first line begins that was not returned yet."""
+        return self._line_start
 
     @property
     def offset(self) -> int:

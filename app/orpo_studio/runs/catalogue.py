@@ -6,14 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from orpo_studio.config import RunSpec
-from orpo_studio.events import RunState, parse_event, read_lines
+from orpo_studio.events import Folded, RunState, fold_stream
 from orpo_studio.events.state import StateName
 from orpo_studio.paths import expand
 from orpo_studio.runs.folder import NEWER, RunFolder, RunFolderError, unreadable_events
 from orpo_studio.runs.lock import is_held
-
-_FREQUENT = b'"type":"train.metrics"'
-_MACHINE = b'"type":"machine"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +25,7 @@ class RunSummary:
         problem: why it cannot be opened.
         place: in the queue, from 1; 0 where it does not wait there.
         stamp: sizes and times of the files it was read from; while they stay, so does all but the state.
+        read_to: bytes of its events that are in ``fold``.
     """
 
     folder: RunFolder
@@ -37,6 +35,7 @@ class RunSummary:
     problem: RunFolderError | None = None
     place: int = 0
     stamp: tuple[int, ...] = ()
+    read_to: int = 0
 
     @property
     def title(self) -> str:
@@ -67,12 +66,13 @@ def summarize(folder: RunFolder, known: RunSummary | None = None) -> RunSummary:
         spec = folder.read_spec()
     except RunFolderError as error:
         problem = error
-    fold = RunState()
+    found = Folded()
     try:
-        fold = fold_events(folder.events_file)
+        found = fold_stream(folder.events_file, _goes_on(known, stamp))
     except OSError as error:
         problem = problem or unreadable_events(folder, error)
-    return RunSummary(folder, spec, fold.name(lock_held=held), fold, problem, stamp=stamp)
+    fold = found.state
+    return RunSummary(folder, spec, fold.name(lock_held=held), fold, problem, stamp=stamp, read_to=found.read_to)
 
 
 def list_runs(workspace: Path, known: Iterable[RunSummary] = ()) -> list[RunSummary]:
@@ -140,23 +140,27 @@ def _stamp(folder: RunFolder) -> tuple[int, ...]:
         try:
             status = path.stat()
         except OSError:
-            found += (-1, -1)
+            found += (-1, -1, -1)
         else:
-            found += (status.st_size, status.st_mtime_ns)
+            found += (status.st_ino, status.st_size, status.st_mtime_ns)
     return tuple(found)
 
 
+def _goes_on(known: RunSummary | None, stamp: tuple[int, ...]) -> Folded | None:
+    """Return what is known of the beginning of a stream that has only grown since: a day of it is half a gigabyte."""
+    if known is None or known.problem is not None or len(known.stamp) != len(stamp):
+        return None
+    *spec_before, file_before, _, _ = known.stamp
+    *spec, file, size, _ = stamp
+    if (spec_before, file_before) != (spec, file) or size < known.read_to:
+        return None
+    return Folded(known.fold, known.read_to)
+
+
 def fold_events(events_file: Path) -> RunState:
-    """Fold a stream without parsing the many training metrics and machine samples, but the last of each."""
-    fold = RunState()
-    skipped: dict[bytes, bytes] = {}
-    for line in read_lines(events_file):
-        kind = next((kind for kind in (_FREQUENT, _MACHINE) if kind in line[:120]), None)
-        if kind is not None:
-            skipped[kind] = line
-        elif (event := parse_event(line)) is not None:
-            fold.apply(event)
-    for line in skipped.values():
-        if (event := parse_event(line)) is not None:
-            fold.apply(event)
-    return fold
+    """Fold a stream without parsing the many training metrics and machine samples, but the last of each.
+
+    Raises:
+        OSError: the file cannot be read, or is no ordinary file.
+    """
+    return fold_stream(events_file).state

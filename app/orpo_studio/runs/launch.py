@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from orpo_studio.events import EventLog, JobEnded, RunEnded, RunState, read_events
+from orpo_studio.events import EventLog, JobEnded, RunEnded, fold_stream
 from orpo_studio.plain_files import open_plain
 from orpo_studio.runs.containment import require_contained
 from orpo_studio.runs.control import REQUESTS, take
@@ -173,9 +173,7 @@ def mark_lost(folder: RunFolder) -> bool:
 
 def _open_ends(folder: RunFolder) -> list[JobEnded | RunEnded]:
     """Return the ends that nobody has said yet of what was begun in a run."""
-    state = RunState()
-    for event in read_events(folder.events_file):
-        state.apply(event)
+    state = fold_stream(folder.events_file).state
     ends: list[JobEnded | RunEnded] = []
     if state.unknown:  # a newer version may have said there what this one misses
         return ends

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orpo_studio.config import SCHEMA_VERSION, RunSpec
-from orpo_studio.events import EvaluationMetrics, EventLog, RunEnded, RunLaunched, RunState, TrainMetrics
+from orpo_studio.events import EvaluationMetrics, EventLog, Folded, RunEnded, RunLaunched, TrainMetrics
 from orpo_studio.runs import RunFolder, RunFolderError, RunLock, catalogue, create_run, find_run, list_runs, summarize
 
 SPEC = RunSpec.model_validate({"name": "First", "model": {"path": "demo"}, "data": {"source": "demo"}})
@@ -107,10 +107,10 @@ def test_that_a_run_that_ends_while_it_is_read_is_not_shown_as_lost(
     folder = create_run(tmp_path, SPEC)
     lock = RunLock(folder.lock_file)
     assert lock.take()
-    read = catalogue.fold_events
+    read = catalogue.fold_stream
 
-    def ends_behind_it(events_file: Path) -> RunState:
-        fold = read(events_file)
+    def ends_behind_it(events_file: Path, known: Folded | None = None) -> Folded:
+        fold = read(events_file, known)
         with EventLog(events_file) as log:
             log.append(RunEnded(outcome="completed"))
         lock.release()
@@ -119,9 +119,39 @@ def test_that_a_run_that_ends_while_it_is_read_is_not_shown_as_lost(
     with EventLog(folder.events_file) as log:
         log.append(RunLaunched(attempt=1))
     with monkeypatch.context() as patch:
-        patch.setattr(catalogue, "fold_events", ends_behind_it)
+        patch.setattr(catalogue, "fold_stream", ends_behind_it)
         assert summarize(folder).state == "launching"
     assert summarize(folder).state == "completed"
+
+
+def test_that_only_what_a_run_has_said_since_is_read(tmp_path: Path) -> None:
+    run = create_run(tmp_path, SPEC)
+    with EventLog(run.events_file) as log:
+        log.append(RunLaunched(attempt=7))
+    known = list_runs(tmp_path)
+    with run.events_file.open("r+b") as file:
+        file.write(b"?" * 20)  # nobody looks there again
+    with EventLog(run.events_file) as log:
+        log.append(TrainMetrics(step=5, epoch=0, seconds=5, values={"loss": 0.5}))
+    (now,) = list_runs(tmp_path, known)
+
+    assert (now.fold.attempts, now.fold.latest.step) == (7, 5)
+    assert known[0].fold.latest.step == 0
+
+
+def test_that_a_run_whose_events_are_another_file_is_read_from_the_beginning(tmp_path: Path) -> None:
+    run = create_run(tmp_path, SPEC)
+    with EventLog(run.events_file) as log:
+        log.append(RunLaunched(attempt=7))
+    known = list_runs(tmp_path)
+    other = tmp_path / "other"
+    with EventLog(other) as log:
+        log.append(RunLaunched(attempt=1))
+        log.append(RunEnded(outcome="completed", step=3))
+    other.replace(run.events_file)
+    (now,) = list_runs(tmp_path, known)
+
+    assert (now.fold.attempts, now.state) == (1, "completed")
 
 
 def test_that_an_absent_workspace_has_no_runs(tmp_path: Path) -> None:
