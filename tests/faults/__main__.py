@@ -18,9 +18,11 @@ from typing import Any
 
 from faults.life import Life
 from faults.plan import plan_life
+from faults.processes import ENVIRONMENT
 from faults.reference import undisturbed
 from faults.table import FINDINGS, render, tally, total
 from faults.variants import VARIANTS
+from helpers.tiny_model import write_tiny_model
 from orpo_studio.trainer.environment import prepare_environment
 
 LONG, SHORT = 200, 12
@@ -30,10 +32,12 @@ def main() -> int:
     """Run as the command line says."""
     options = _options()
     prepare_environment()
-    os.environ["OMP_NUM_THREADS"] = "1"  # the sums of the same numbers of threads are the same, and lives share cores
+    os.environ.update(ENVIRONMENT)
     out = options.out or Path(tempfile.gettempdir()) / f"orpo-studio-faults-{options.seed}"
     out.mkdir(parents=True, exist_ok=True)
     os.environ["XDG_CACHE_HOME"] = str(out / "cache")
+    if not (out / "model").exists():
+        write_tiny_model(out / "model")
     begun = time.monotonic()
     known = _known(out)
     try:
@@ -74,7 +78,7 @@ def _lives(out: Path, options: argparse.Namespace, known: list[dict[str, Any]]) 
     injected, planned = _injected(known), 0
     with ThreadPoolExecutor(options.side_by_side) as pool, (out / "lives.jsonl").open("a", encoding="utf-8") as notes:
         if injected < options.kills:
-            list(pool.map(lambda variant: undisturbed(out, variant), VARIANTS))
+            list(pool.map(lambda variant: undisturbed(out, variant, out / "model"), VARIANTS))
         under_way: dict[Future[dict[str, Any]], int] = {}
         while True:
             while injected + planned < options.kills and len(under_way) < options.side_by_side:
@@ -98,7 +102,9 @@ def _live(out: Path, seed: int, life: int) -> dict[str, Any]:
     variant, faults, draw = plan_life(seed, life)
     place = out / f"life-{life}"
     shutil.rmtree(place, ignore_errors=True)
-    record = Life(place, out, variant, undisturbed(out, variant), faults, draw).live().to_json() | {"life": life}
+    model = out / "model"
+    reference = undisturbed(out, variant, model)
+    record = Life(place, model, variant, reference, faults, draw).live().to_json() | {"life": life}
     if not record["ended"] and all(_is_well(fault) for fault in record["faults"]):
         shutil.rmtree(place)
     return record

@@ -82,8 +82,9 @@ def state_after(folder: RunFolder, job: Job, victim: str, new: list[Said], *, ha
         had_trainer: the trainer lived when the kill came.
     """
     begin, finish = ("run.launched", "run.ended") if job is Job.TRAIN else ("job.started", "job.ended")
-    begun = any(event["type"] == begin for event in new)
-    ends = [event for event in new if event["type"] == finish]
+    begun = [event["seq"] for event in new if event["type"] == begin]
+    # An end before is the loss of an earlier attempt, which the new supervisor has recorded.
+    ends = [event for event in new if event["type"] == finish and begun and event["seq"] > begun[-1]]
     said = ends[-1]["outcome"] if ends else "none"
     shown = _shown(folder, job)
     if victim == "trainer":
@@ -93,7 +94,7 @@ def state_after(folder: RunFolder, job: Job, victim: str, new: list[Said], *, ha
     elif victim == "supervisor":
         if had_trainer and said not in {"stopped", "completed"}:
             yield f"a trainer whose supervisor was killed ended as {said}"
-    elif said not in {"none", "completed"}:
+    elif said not in {"none", "completed", "lost"}:  # a window that follows may have recorded the loss already
         yield f"processes killed at once left the end {said}"
     expected = said if ends else "lost" if begun else None
     if expected is not None and shown != expected:

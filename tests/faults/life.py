@@ -102,13 +102,13 @@ class Life:
     def __init__(
         self,
         place: Path,
-        inputs: Path,
+        model: Path,
         variant: Variant,
         reference: Reference,
         faults: list[Fault],
         draw: random.Random,
     ) -> None:
-        self.folder = create_run(place, make_inputs(inputs, variant))
+        self.folder = create_run(place, make_inputs(place, variant, model))
         self._place, self._reference, self._draw = place, reference, draw
         self._target = place / "shipped"
         self._stream = Stream(self.folder.events_file)
@@ -147,7 +147,6 @@ class Life:
             attempt = self._start(job, request, faults)
             fault = self._attack(attempt, faults, seen)
             wait_for(attempt.is_over, f"the {job} to end")
-            self.record.helpers += attempt.helpers()
             self._check(job, fault, seen, whole, had_trainer=attempt.trainer is not None)
             if self._is_through(job, seen):
                 return
@@ -201,6 +200,7 @@ class Life:
         if attempt.is_over() or (fault.victim == "trainer" and attempt.find_trainer() is None):
             return
         fault.injected = True
+        self.record.helpers += attempt.helpers()
         kill(attempt, fault.victim, self._windows[-1] if self._windows else None, self._draw)
         if trainer is not None:
             with suppress(ProcessLookupError):

@@ -15,8 +15,16 @@ from typing import Any
 
 import psutil
 
+import orpo_studio
 from orpo_studio.runs import Job, RunFolder, is_held, launch
 
+ENVIRONMENT = {
+    # Absolute: a supervisor works in its run's folder.
+    "PYTHONPATH": os.pathsep.join(str(Path(file).resolve().parents[1]) for file in (orpo_studio.__file__, __file__)),
+    # Sums over as many threads are the same to the last bit; and lives share the cores.
+    "OMP_NUM_THREADS": "1",
+}
+"""Of all processes that are started: this code and no other, on one thread."""
 VICTIMS = ("trainer", "supervisor", "both", "window", "all")
 """Who is killed; ``both`` are supervisor and trainer, ``all`` the window as well."""
 WITH_WINDOW = {"window", "all"}
@@ -57,8 +65,7 @@ class Window:
     def __init__(self, folder: RunFolder, notes: Path, *start: str) -> None:
         self._notes = notes
         command = [sys.executable, "-m", "faults.window", str(folder.path), str(notes), *start]
-        here = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
-        self.popen = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": here})
+        self.popen = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
     def notes(self) -> list[dict[str, Any]]:
         """Return what it has noted so far."""

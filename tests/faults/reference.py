@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,24 +65,35 @@ def figures_of(events: list[Said]) -> dict[str, Any]:
 def digests(folder: Path, *, but: frozenset[str] = frozenset()) -> dict[str, str]:
     """Return a digest of each file of a folder by its name."""
     return {
-        path.relative_to(folder).as_posix(): hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+        path.relative_to(folder).as_posix(): hashlib.blake2b(_content(path), digest_size=8).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in but
     }
 
 
-def undisturbed(place: Path, variant: Variant) -> Reference:
-    """Return the reference of a variant, made once and kept in ``place``."""
+def _content(path: Path) -> bytes:
+    if path.name != "adapter_config.json":
+        return path.read_bytes()
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    del settings["base_model_name_or_path"]  # each run has a model of its own; and names come in an order by chance
+    return json.dumps({name: sorted(v) if isinstance(v, list) else v for name, v in settings.items()}).encode()
+
+
+def undisturbed(place: Path, variant: Variant, model: Path, *, is_judged: bool = True) -> Reference:
+    """Return the reference of a variant on a model, with or without an evaluation, made once and kept in ``place``."""
     kept = place / f"reference-{variant.name}.json"
     if kept.exists():
         return Reference(**json.loads(kept.read_text(encoding="utf-8")))
-    folder = create_run(place / f"undisturbed-{variant.name}", make_inputs(place, variant))
-    stream, target = Stream(folder.events_file), place / f"exported-{variant.name}-{time.time_ns()}"
+    home = place / f"undisturbed-{variant.name}"
+    shutil.rmtree(home, ignore_errors=True)
+    folder = create_run(home, make_inputs(home, variant, model))
+    stream, target = Stream(folder.events_file), home / "exported"
     to_start = _whole(folder, stream, Job.TRAIN, {})
     lengths = durations(stream.events) | {"start": to_start}
     sizes = {"checkpoint": next(stream.of_kind("checkpoint.saved"))["size_bytes"], "save": size_of(folder.adapter)}
     figures = figures_of(stream.events)
-    lengths["judge"] = _whole(folder, stream, Job.EVALUATE, {}, of_all=True)
+    if is_judged:
+        lengths["judge"] = _whole(folder, stream, Job.EVALUATE, {}, of_all=True)
     lengths["export start"] = _whole(folder, stream, Job.EXPORT, EXPORT | {"target": str(target)})
     lengths = durations(stream.events) | lengths
     made = Reference(
@@ -107,7 +119,8 @@ def _whole(folder: RunFolder, stream: Stream, job: Job, request: dict[str, Any],
     attempt = start(folder, job, request)
     wait_for(attempt.is_over, f"the undisturbed {job}")
     stream.poll()
-    end = stream.events[-1]
-    assert end.get("outcome") == "completed", folder.console_log.read_text(encoding="utf-8")[-3000:]
-    stage = next(event for event in stream.since(begun) if event["type"] == "stage")
+    new = stream.since(begun)
+    end = next(event for event in reversed(new) if event["type"].endswith(".ended"))
+    assert end["outcome"] == "completed", folder.console_log.read_text(encoding="utf-8")[-3000:]
+    stage = next(event for event in new if event["type"] == "stage")
     return float((end if of_all else stage)["time"] - clock)

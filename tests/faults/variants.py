@@ -1,10 +1,12 @@
 """The runs that are killed: one for each way of training whose resume must be exact."""
 
+import shutil
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from helpers.tiny_model import make_rows, write_rows, write_tiny_model
+from helpers.tiny_model import make_rows, write_rows
 from orpo_studio.config import RunSpec
 
 STEPS = 20
@@ -33,16 +35,19 @@ def by_name(name: str) -> Variant:
     return next(variant for variant in VARIANTS if variant.name == name)
 
 
-def make_inputs(place: Path, variant: Variant) -> RunSpec:
-    """Write model and pairs, where they are not there yet, and return the specification of a run on them."""
-    model, pairs = place / "model", place / f"pairs-{variant.name}.jsonl"
-    if not model.exists():
-        write_tiny_model(model)
-    if not pairs.exists():
-        write_rows(pairs, make_rows(variant.pairs))
+def make_inputs(place: Path, variant: Variant, model: Path) -> RunSpec:
+    """Copy the model, write pairs, the same ones each time, and return the specification of a run on them.
+
+    The copy says the same in a different number of blanks, so that no run finds another one's tokens.
+    """
+    own, pairs = place / "model", place / "pairs.jsonl"
+    shutil.copytree(model, own)
+    with (own / "tokenizer_config.json").open("a", encoding="utf-8") as file:
+        file.write(" " * (time.time_ns() // 1000 % 10_000))
+    write_rows(pairs, make_rows(variant.pairs))
     return RunSpec.model_validate(
         {
-            "model": {"path": str(model)},
+            "model": {"path": str(own)},
             "data": {"source": str(pairs), "held_out": 0.2},
             "recipe": {
                 "learning_rate": 5e-3, "max_steps": STEPS, "micro_batch": 2, "accumulation": 2, "max_length": 128,
