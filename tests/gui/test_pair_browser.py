@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetricsF
 from pytestqt.qtbot import QtBot
 
-from orpo_studio.data.pages import ListPages, PairPages
+from orpo_studio.data.pages import CELL_LENGTH, ListPages, PairPages
 from orpo_studio.data.pair import Pair
 from orpo_studio.data.pair_files import PairWriter
 from orpo_studio.gui.background import wait_for_background
@@ -212,3 +213,17 @@ def test_that_the_text_looked_for_is_marked_and_brought_into_view(qtbot: QtBot, 
     cursor.movePosition(cursor.MoveOperation.NextCharacter, cursor.MoveMode.KeepAnchor, 5)
     assert cursor.selectedText() == "Paris"
     assert cursor.charFormat().background().style() != Qt.BrushStyle.NoBrush
+
+
+def test_that_a_cell_is_cut_to_what_its_column_shows_and_still_ends_in_an_ellipsis(
+    qtbot: QtBot, browser: PairBrowser
+) -> None:
+    browser.show_pages(ListPages([pair_of(1, "i" * 5000, "l" * 5000, "no")]))
+    settle(qtbot, browser)
+    metrics = QFontMetricsF(browser.table.font())
+    for column in (1, 2):
+        text = browser.model.index(0, column).data()
+        assert metrics.horizontalAdvance(text) > browser.table.columnWidth(column)
+        assert len(text) < CELL_LENGTH
+    browser.model.cut_to_width(1, 5000)
+    assert len(browser.model.index(0, 1).data()) == CELL_LENGTH

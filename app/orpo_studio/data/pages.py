@@ -280,7 +280,9 @@ def cell_text(messages: list[Message], length: int = CELL_LENGTH) -> str:
 
 
 def _one_line(text: str, length: int) -> str:
-    words = " ".join(text[: 4 * length].split())
+    words = " ".join(text[: 2 * length].split())
+    if len(words) <= length < len(text) / 2:  # more than half of it are blanks, which is rare
+        words = " ".join(text[: 4 * length].split())
     return words if len(words) <= length else words[: length - 1] + "…"
 
 

@@ -1,4 +1,4 @@
-"""The table of pairs: pages of 64 rows, read when they are looked at, in the source's order or another."""
+"""The table of pairs: pages of 32 rows, read when they are looked at, in the source's order or another."""
 
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QHeaderView, QTableView
 
+from orpo_studio.data.pages import CELL_LENGTH
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.table import row_table
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from orpo_studio.data.pages import Pages, PairCells
     from orpo_studio.data.pair import Pair
 
-PAGE = 64
+PAGE = 32
+"""Rows read at a time: about as many as are in view, since two pages are read where a view lies across."""
 PAGE_OUT_OF_ORDER = 16
 """Rows that lie anywhere in the file cost more each: no more are read than are in view."""
 PAGES_KEPT = 32
@@ -33,6 +35,10 @@ TIPS = (
     "By how many bytes the chosen answer is longer than the rejected one. Click to order by it.",
     "The file that the row stood in.",
 )
+_NARROWEST = 0.22
+"""Width of the narrowest letters, in em."""
+_NOT_CUT = 8
+"""Letters that are given beyond that, so that a text that goes on always ends in an ellipsis."""
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -46,6 +52,11 @@ class PairTableModel(QAbstractTableModel):
         self._order: np.ndarray | None = None
         self._cells: OrderedDict[int, list[PairCells]] = OrderedDict()
         self._sorted: tuple[int, bool] | None = None
+        self._longest = [CELL_LENGTH] * len(HEADINGS)
+
+    def cut_to_width(self, column: int, width: int) -> None:
+        """Give no longer texts than a column so wide, in pixels, can show: laying them out is half of a painting."""
+        self._longest[column] = min(CELL_LENGTH, _NOT_CUT + round(width / (em(1) * _NARROWEST)))
 
     def mark_order(self, column: int | None, *, falling: bool) -> None:
         """Mark the column that the pairs are ordered by; None for the source's order."""
@@ -121,14 +132,15 @@ class PairTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return TIPS[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(section)
+            return _ALIGNMENTS[section]
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
-            return _text(self._row(index.row()), index.column())
+            column = index.column()
+            return _text(self._row(index.row()), column)[: self._longest[column]]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(index.column())
+            return _ALIGNMENTS[index.column()]
         return None
 
     def _row(self, row: int) -> "PairCells":
@@ -161,6 +173,9 @@ def _alignment(column: int) -> int:
     return int(side | Qt.AlignmentFlag.AlignVCenter)
 
 
+_ALIGNMENTS = tuple(_alignment(column) for column in range(len(HEADINGS)))
+
+
 def make_table(model: PairTableModel) -> QTableView:
     """Return the view of a table of pairs: rows of one height, whole rows selected."""
     view = row_table(model, "Preference pairs", row_em=1.9)
@@ -170,6 +185,7 @@ def make_table(model: PairTableModel) -> QTableView:
     for column, width in ((0, 5), (4, 5.5), (5, 10), (FILE, 10)):
         header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
         view.setColumnWidth(column, em(width))
+    header.sectionResized.connect(lambda column, _before, width: model.cut_to_width(column, width))
     header.moveSection(FILE, 0)
     view.setColumnHidden(FILE, True)
     return view
