@@ -137,7 +137,7 @@ def test_that_it_is_told_why_the_first_waits(
     window.show_page("train")
     strip = window.pages["train"].progress
     qtbot.waitUntil(lambda: strip.state.text() == "Waiting, 2nd in the queue", timeout=10_000)
-    assert strip.stage.text() == "Waits: the card is held by python3 (pid 4711, 9.1 GB)."
+    assert strip.stage.text() == "The card is held by python3 (pid 4711, 9.1 GB)."
     assert (window.foot.main.text(), window.foot.take_out.isVisible()) == ("Start anyway", True)
     spoken = QAccessible.queryAccessibleInterface(window.queue.view).child(0).text(QAccessible.Text.Name)
     assert spoken.startswith("1st in the queue, Bot v1, waiting")

@@ -10,6 +10,9 @@ from orpo_studio.runs import RunSummary, list_runs
 
 if TYPE_CHECKING:
     from orpo_studio.runs.card import CardUse, CardWatch
+    from orpo_studio.runs.obstacle import Obstacle
+
+    _Found = tuple[list[RunSummary], CardUse, Obstacle | None]
 
 REFRESH_MS = 3000
 
@@ -27,6 +30,8 @@ class RunList(QObject):
         self.summaries: list[RunSummary] = []
         self.card: CardUse | None = None
         """Who holds the card; None before the first look."""
+        self.obstacle: Obstacle | None = None
+        """What is in the way of the first run in the queue, if any waits."""
         self.problem = ""
         self._watch: CardWatch | None = None
         self._task: Task | None = None
@@ -66,20 +71,23 @@ class RunList(QObject):
         if self._task is None:
             self.refresh()
 
-    def _look(self, workspace: Path, known: list[RunSummary]) -> "tuple[list[RunSummary], CardUse]":
+    def _look(self, workspace: Path, known: list[RunSummary]) -> "_Found":
         from orpo_studio.runs.card import CardWatch  # psutil can wait until after the first paint
+        from orpo_studio.runs.obstacle import find_obstacle
 
         if self._watch is None:
             self._watch = CardWatch()
-        return list_runs(workspace, known), self._watch.look()
+        summaries, card = list_runs(workspace, known), self._watch.look()
+        is_asked = any(summary.place for summary in summaries)
+        return summaries, card, find_obstacle(summaries, card) if is_asked else None
 
-    def _done(self, found: "tuple[list[RunSummary], CardUse]") -> None:
+    def _done(self, found: "_Found") -> None:
         self._task, self.problem = None, ""
         if self._again:
             self._again = False
             self.refresh()
             return
-        summaries, self.card = found
+        summaries, self.card, self.obstacle = found
         if [_face(s) for s in summaries] != [_face(s) for s in self.summaries]:
             self.summaries = summaries
             self.changed.emit()

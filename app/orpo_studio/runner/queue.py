@@ -18,6 +18,8 @@ from orpo_studio.runs.obstacle import find_obstacle
 from orpo_studio.runs.queue import LOCK_NAME, give_up, lies_in, queue_of
 
 LOOK_SECONDS = 1.0
+_REST = 20
+"""Rest between two looks at least, in times of what a look takes: thousands of runs shall not keep a core busy."""
 RETRY_SECONDS = 60.0
 """How long a run is left alone that could not be started for a reason that may pass, such as a full disk."""
 _MAY_PASS = frozenset({"already-running", "cannot-start"})
@@ -34,8 +36,11 @@ def keep_queue(workspace: Path) -> int:
             print(f"The queue of {workspace} cannot be worked on: {error}", flush=True)
             return NOT_WRITABLE
         try:
+            began = time.monotonic()
             while keeper.look():
-                time.sleep(LOOK_SECONDS)
+                took = time.monotonic() - began
+                time.sleep(max(LOOK_SECONDS, _REST * took))
+                began = time.monotonic()
         finally:
             lock.release()
         # Whoever adds a run now starts a new process; who added one a moment ago saw this one's lock held.

@@ -126,7 +126,8 @@ class RunQueue(QObject):
             return
         waiting = queue_of(self._runs.summaries)
         trouble = self._see_that_it_is_kept() if waiting else ""
-        reason = (self._reason() or trouble) if waiting else ""
+        obstacle = self._runs.obstacle
+        reason = (obstacle.clause if obstacle else trouble) if waiting else ""
         if (waiting, reason) != (self.waiting, self.reason):
             self.waiting, self.reason = waiting, reason
             self.changed.emit()
@@ -150,10 +151,3 @@ class RunQueue(QObject):
         if str(error) != self._told:
             self._told = str(error)
             self.failed.emit(error)
-
-    def _reason(self) -> str:
-        from orpo_studio.runs.card import CardUse
-        from orpo_studio.runs.obstacle import find_obstacle
-
-        obstacle = find_obstacle(self._runs.summaries, self._runs.card or CardUse())
-        return obstacle.clause if obstacle else ""

@@ -90,7 +90,7 @@ class ProgressStrip(QFrame):
         if state == "waiting":
             place = queue.place(self._follower.folder)
             self.state.setText(f"Waiting, {ordinal(place)} in the queue" if place else "Waiting in the queue")
-            self.stage.setText(queue.reason_sentence)
+            self.stage.setText(f"{queue.reason[:1].upper()}{queue.reason[1:]}." if queue.reason else "")
         else:
             self.stage.setText(_stage_words(self._stage) if state in LIVE else "")
         self.stage.setVisible(bool(self.stage.text()))
