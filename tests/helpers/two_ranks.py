@@ -32,8 +32,9 @@ def make_step(model: Path, home: Path, micro_batch: int, accumulation: int, pair
     def _get_grad_norm(self: StudioOrpoTrainer, wrapped: Any, grad_norm: Any = None) -> Any:
         norm = original(self, wrapped, grad_norm)
         gradients = {name.removeprefix("module."): p.grad.clone() for name, p in wrapped.named_parameters()}
-        losses = [loss for loss, _ in self._step.losses]
-        torch.save({"gradients": gradients, "loss": float(sum(losses)), "rows": self._step.rows}, written)
+        losses = [terms[0] for terms in self._step.terms]
+        rows = [pair.source_row for pair in self._step.pairs]
+        torch.save({"gradients": gradients, "loss": float(sum(losses)), "rows": rows}, written)
         return norm
 
     StudioOrpoTrainer._get_grad_norm = _get_grad_norm

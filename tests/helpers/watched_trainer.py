@@ -38,9 +38,9 @@ class Watch:
     def __call__(self, trainer: StudioOrpoTrainer, model: Any) -> None:
         """Take down the step under way."""
         step = trainer._step
-        rows = [row for _, rows in step.losses for row in rows]
+        rows = [row for part in step.parts for row in part.source_rows]
         gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
-        self.steps.append(WatchedStep(float(sum(loss for loss, _ in step.losses)), rows, gradients))
+        self.steps.append(WatchedStep(float(sum(terms[0] for terms in step.terms)), rows, gradients))
         if self.compares:
             pairs = [pair for batch in step.batches for pair in batch.pairs]
             with trainer.compute_loss_context_manager():

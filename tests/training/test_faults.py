@@ -12,60 +12,18 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from helpers.tiny_model import make_rows, write_rows, write_tiny_model
+from helpers.tiny_model import write_rows, write_tiny_model
 from helpers.training import ask_at_step, error, make_run, of_kind, outcome, run
 from orpo_studio.events import CheckpointSaved, RunEnded, TrainMetrics, read_events
 from orpo_studio.runs import Job
 from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.problems import explain
 
-POISON = "~"
-
-
-@pytest.fixture
-def poisoned_model(tmp_path: Path) -> Path:
-    """A model for which one rare token is not a number."""
-    from transformers import AutoTokenizer
-
-    folder = write_tiny_model(tmp_path / "model")
-    (token,) = AutoTokenizer.from_pretrained(folder)(POISON, add_special_tokens=False)["input_ids"]
-    weights = load_file(folder / "model.safetensors")
-    weights["model.embed_tokens.weight"][token] = float("nan")
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    return folder
-
 
 def assert_finite(adapter: Path) -> None:
     assert all(torch.isfinite(tensor).all() for tensor in load_file(adapter / "adapter_model.safetensors").values())
-
-
-def test_that_a_loss_that_is_not_a_number_ends_the_run_with_finite_weights(
-    tmp_path: Path, poisoned_model: Path
-) -> None:
-    rows = make_rows(12)
-    data = write_rows(tmp_path / "pairs.jsonl", [*rows[:10], {**rows[10], "chosen": f"thank you {POISON}"}])
-    held_out = write_rows(tmp_path / "held_out.jsonl", rows[11:])
-    folder = make_run(
-        tmp_path,
-        poisoned_model,
-        data,
-        recipe={"max_steps": 11, "micro_batch": 1, "accumulation": 1},
-        data={"held_out_file": str(held_out)},
-    )
-
-    events = run(folder)
-
-    assert outcome(events) == "failed"
-    problem = error(events)
-    assert problem.code == "non-finite"
-    assert "Source rows of the batch: 11." in problem.detail
-    steps = [event.step for event in of_kind(events, TrainMetrics)]
-    (last,) = checkpoints.complete_checkpoints(folder.checkpoints)[-1:]
-    assert last.step == max(steps, default=0)
-    assert_finite(last.path)
-    assert not folder.adapter.exists()
 
 
 def test_that_a_gradient_that_is_not_finite_is_caught_before_the_step(
@@ -260,12 +218,17 @@ def test_that_jobs_on_an_untrained_run_are_refused(
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out-of-memory"),
         (RuntimeError("MPS backend out of memory (MPS allocated: 17.95 GiB)"), "out-of-memory"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), "out-of-memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "out-of-memory"),
+        (RuntimeError("std::bad_alloc"), "out-of-memory"),
+        (MemoryError(), "out-of-memory"),
         (OSError(errno.ENOSPC, "No space left on device"), "disk-full"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), "disk-full"),
         (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 961152 vs 961044"), "disk-full"),
         (PermissionError(errno.EACCES, "Permission denied", "adapter"), "not-writable"),
         (OSError(errno.EROFS, "Read-only file system", "adapter"), "not-writable"),
         (PermissionError(errno.EACCES, "Permission denied", "caf\udce9"), "not-writable"),
+        (RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported"), "device-fault"),
+        (torch.AcceleratorError("CUDA error: out of memory"), "out-of-memory"),
         (ModuleNotFoundError("No module named 'torch'"), "cannot-import"),
         (ZeroDivisionError("division by zero"), "unexpected"),
     ],

@@ -1,5 +1,6 @@
 """Following a run or a job to its end from the events, and what Ctrl+C means meanwhile."""
 
+import shlex
 import signal
 import subprocess
 import time
@@ -24,7 +25,8 @@ from orpo_studio.events import (
     RunState,
     SampleAnswer,
 )
-from orpo_studio.runs import Job, RunFolder, ask, is_held, launch, mark_lost
+from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, is_held, launch, mark_lost
+from orpo_studio.runs.again import changes_for
 from orpo_studio.runs.ending import Ending, explain_end, explain_silence
 from orpo_studio.runs.folder import made_by_newer
 from orpo_studio.runs.force import end_now
@@ -252,8 +254,22 @@ def _raise_unless_done(folder: RunFolder, seen: Followed) -> None:
 
 
 def _failure(ending: Ending, folder: RunFolder, exit_code: int = 1) -> CommandError:
-    words = ErrorWords(ending.code, ending.title, ending.detail, ending.hint)
-    return CommandError(words, exit_code=exit_code, run=folder.id, folder=folder.path)
+    hint = "\n".join([ending.hint, *_commands(ending, folder)])
+    words = ErrorWords(ending.code, ending.title, ending.detail, hint)
+    context: dict[str, Any] = {"run": folder.id, "folder": folder.path}
+    if ending.rows:
+        context["rows"] = ending.rows
+    return CommandError(words, exit_code=exit_code, **context)
+
+
+def _commands(ending: Ending, folder: RunFolder) -> list[str]:
+    """Return the commands that start the run again with what may mend it."""
+    try:
+        changes = changes_for(folder.read_spec(), ending.code, ending.rows)
+    except RunFolderError:
+        return []
+    file = shlex.quote(str(folder.spec_file))
+    return [f"{change.title}: orpo-studio train {file} {change.as_setting()}" for change in changes]
 
 
 class _Interrupts:

@@ -79,6 +79,12 @@ class DataSection(Section):
         ge=0,
         help="Pairs whose scores are closer than this are set aside. Only for data with scores.",
     )
+    skip_rows: tuple[str | int, ...] = option(
+        (),
+        title="Rows to skip",
+        help="Rows of the source that are left out, separated by commas: 17, 100-120. For a further source its name "
+        "stands before the number: other.jsonl:17.",
+    )
     remedies: tuple[str, ...] = option(
         (),
         title="Remedies",

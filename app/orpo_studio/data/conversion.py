@@ -181,7 +181,7 @@ def _content_key(plan: DataPlan, contents: Sequence[Content]) -> str:
     key = blake2b(digest_size=16)
     separate = plan.separate
     setting = None if separate is not None else f"{type(plan.held_out).__name__} {plan.held_out}"
-    for part in (prepared.VERSION, plan.seed, setting, plan.mapping):
+    for part in (prepared.VERSION, plan.seed, setting, plan.mapping, *plan.skipped):
         key.update(f"{part}\n".encode())
     for portion, content in zip(plan.all_portions, contents, strict=True):
         key.update(f"{content.digest} {portion.source.suffix} {portion.share} {portion.most}\n".encode())

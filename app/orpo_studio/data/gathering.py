@@ -1,7 +1,7 @@
 """Read one source into an Arrow file of pairs, setting aside with its reason every row that makes none."""
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from orpo_studio.data.plan import Portion
 from orpo_studio.data.problem import DataProblem, Reason, RowProblem
 from orpo_studio.data.reading import read_rows
 from orpo_studio.data.rows import NumberedRow, Unreadable
+from orpo_studio.data.skipping import SkippedRows
 from orpo_studio.data.split import prompt_key
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def gather(
     name: str,
     seed: int,
     taken: frozenset[int],
+    skipped: Sequence[SkippedRows] = (),
     aside: AsideWriter,
     tell: Callable[[float, int], None],
 ) -> Gathered:
@@ -87,6 +89,7 @@ def gather(
         name: what the source is called where a row of it is named.
         seed: of the keys of prompts.
         taken: keys of the prompts that are held out elsewhere; rows with one are set aside.
+        skipped: rows of this source that are left out.
         aside: told of each row that makes no pair.
         tell: told now and then which share has been read, 0 to 1, and how many rows that is; may raise to stop.
 
@@ -100,7 +103,7 @@ def gather(
     sample = list(islice(rows, SAMPLE))
     recognition = recognize_sample(portion.source, sample, mapping)
     gathered = Gathered(portion, name, scratch, recognition)
-    source = _Source(gathered, seed, taken, aside)
+    source = _Source(gathered, seed, taken, skipped, aside)
     with PairWriter(scratch) as writer:
         for number, row in _watched(chain(sample, rows), shares, tell):
             gathered.rows_in += 1
@@ -129,8 +132,16 @@ def _watched(
 class _Source:
     """Turns the rows of one source into pairs, or into halves of pairs where each row holds one answer."""
 
-    def __init__(self, gathered: Gathered, seed: int, taken: frozenset[int], aside: AsideWriter) -> None:
+    def __init__(
+        self,
+        gathered: Gathered,
+        seed: int,
+        taken: frozenset[int],
+        skipped: Sequence[SkippedRows],
+        aside: AsideWriter,
+    ) -> None:
         self._gathered = gathered
+        self._skipped = skipped
         self._seed = seed
         self._taken = taken
         self._aside = aside
@@ -140,6 +151,8 @@ class _Source:
     def pairs_of(self, number: int, row: Mapping[str, object] | Unreadable) -> list[Pair]:
         """Return the row's pairs; none where it was set aside."""
         try:
+            if any(number in rows for rows in self._skipped):
+                raise RowProblem(Reason.SKIPPED, "It is named among the rows to skip.")
             if isinstance(row, Unreadable):
                 raise RowProblem(Reason.UNREADABLE, row.words)
             pairs, good = self._converted(number, row)

@@ -1,11 +1,13 @@
 """Pairs in the order of their lengths, which are known without reading any text."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from orpo_studio.data.pages import PARTS, Pages, PairPages
+from orpo_studio.data.skipping import parse_skipped
 from orpo_studio.data.text_sizes import text_bytes
 
 Length = Literal["prompt", "chosen", "rejected", "total", "difference"]
@@ -82,3 +84,17 @@ def place_of_row(rows: np.ndarray, wanted: int, behind: int = -1) -> RowPlace | 
         return None
     place = int(above[np.argmin(rows[above])])
     return RowPlace(place, int(rows[place]), 1, 1)
+
+
+def positions_of(pages: Pages, rows: Sequence[str]) -> np.ndarray:
+    """Return the positions, ascending, of the training pairs of some rows, named as ``data.skip_rows`` names them.
+
+    Raises:
+        DataProblem: a name is none.
+    """
+    numbers = source_rows(pages)[: pages.span("train").stop]  # a held-out file counts its own rows
+    found: set[int] = set()
+    for named in parse_skipped(rows):
+        there = np.flatnonzero((numbers >= named.first) & (numbers <= named.last)).tolist()
+        found.update(place for place in there if not named.source or pages.pair(place).file == named.source)
+    return np.array(sorted(found), np.int64)

@@ -14,6 +14,7 @@ from orpo_studio.data.gathering import Gathered, gather
 from orpo_studio.data.plan import DataPlan, Portion
 from orpo_studio.data.prepared import SourceSummary, Summary
 from orpo_studio.data.problem import REASON_TITLES, ConversionCancelled, DataProblem, Reason
+from orpo_studio.data.skipping import of_source, require_sources
 from orpo_studio.data.source_names import distinct_names
 from orpo_studio.data.split import choose_held_out, held_out_count
 
@@ -73,6 +74,8 @@ class Pipeline:
         self._cancel = cancel
         self._reading = reading
         self._rows_before = 0
+        self._first: Portion | None = None
+        """The source whose rows are named without its name."""
 
     def run(self) -> None:
         """Write all files.
@@ -84,6 +87,7 @@ class Pipeline:
         from orpo_studio.data.pair_files import write_split
 
         plan, separate = self._plan, self._plan.separate
+        require_sources(plan.skipped, self._names)
         with (self._stage / prepared.SET_ASIDE).open("w", encoding="utf-8", errors="backslashreplace") as file:
             aside = AsideWriter(file)
             held, taken = [], frozenset[int]()
@@ -91,7 +95,9 @@ class Pipeline:
                 held = self._gather([separate], self._names[-1:], aside, taken, part=(0.0, 0.2))
                 self._require_pairs(held, 1, aside)
                 taken = frozenset(held[0].keys)
-            train = self._gather(plan.portions, self._names, aside, taken, part=(0.2 if held else 0.0, 0.7))
+            portions = plan.portions
+            self._first = portions[0]
+            train = self._gather(portions, self._names, aside, taken, part=(0.2 if held else 0.0, 0.7))
             self._draw(train, aside)
             self._require_pairs(train, 2, aside)
         for portion, content in zip(plan.all_portions, self._contents, strict=True):
@@ -139,6 +145,7 @@ class Pipeline:
                 name=names[place],
                 seed=self._plan.seed,
                 taken=taken,
+                skipped=of_source(self._plan.skipped, names[place], is_first=portion is self._first),
                 aside=aside,
                 tell=self._teller(start + width * place, width),
             )

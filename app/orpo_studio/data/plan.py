@@ -9,6 +9,7 @@ from orpo_studio import paths
 from orpo_studio.config import DEMO
 from orpo_studio.data.mapping import Mapping
 from orpo_studio.data.problem import DataProblem
+from orpo_studio.data.skipping import SkippedRows, parse_skipped
 
 if TYPE_CHECKING:
     from orpo_studio.config.sections import DataSection
@@ -70,6 +71,7 @@ class DataPlan:
         held_out_split: which of its splits is held out, in place of ``held_out``; empty for none.
         mix: further sources to train on.
         mapping: columns, roles and rules by hand. The columns are those of the first source and of what is held out.
+        skipped: rows that are left out.
         remedies: what is set aside or repaired afterwards, by name, in this order.
         max_length: longest sequence, in tokens, that remedies go by.
         tokenizer: folder of the model whose tokenizer counts lengths for them; None estimates lengths.
@@ -82,6 +84,7 @@ class DataPlan:
     held_out_split: str = ""
     mix: tuple[Portion, ...] = ()
     mapping: Mapping = field(default_factory=Mapping)
+    skipped: tuple[SkippedRows, ...] = ()
     remedies: tuple[str, ...] = ()
     max_length: int = 1024
     tokenizer: Path | None = None
@@ -128,6 +131,7 @@ def plan_of(data: "DataSection", max_length: int, model: str = "") -> DataPlan:
         held_out_split=data.held_out_split.strip(),
         mix=tuple(Portion.parse(text) for text in data.mix),
         mapping=Mapping(data.columns, data.roles, data.ranking, data.preference, data.least_gap),
+        skipped=parse_skipped(data.skip_rows),
         remedies=data.remedies,
         max_length=max_length,
         tokenizer=_tokenizer_of(model),

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     NO_PARTNER = "no-partner"
     HELD_OUT_OVERLAP = "held-out-overlap"
     NOT_DRAWN = "not-drawn"
+    SKIPPED = "skipped"
     REMEDY = "remedy"
 
 
@@ -59,6 +60,7 @@ REASON_TITLES = {
     Reason.NO_PARTNER: "The answer has no counterpart with the same prompt",
     Reason.HELD_OUT_OVERLAP: "The prompt is also in the held-out part",
     Reason.NOT_DRAWN: "Left out by the mix",
+    Reason.SKIPPED: "Skipped by hand",
     Reason.REMEDY: "Set aside by a remedy of the data doctor",
 }
 """Each reason as a heading."""

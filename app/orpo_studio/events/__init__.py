@@ -1,5 +1,6 @@
 """What a run says about itself: an append-only stream of typed events, and the state they add up to."""
 
+from orpo_studio.events.divergence import DivergenceWatch
 from orpo_studio.events.folding import Folded, fold_stream
 from orpo_studio.events.holding import HoldingEventLog
 from orpo_studio.events.log import EventLog, EventLogError
@@ -41,6 +42,7 @@ __all__ = [
     "AnyEvent",
     "CheckpointSaved",
     "DataPrepared",
+    "DivergenceWatch",
     "EvaluationFinished",
     "EvaluationMetrics",
     "Event",

@@ -160,7 +160,11 @@ class Machine(Event):
 
 
 class Problem(Event):
-    """An error or a warning in words for the person: what happened, why, and what to do."""
+    """An error or a warning in words for the person: what happened, why, and what to do.
+
+    Attributes:
+        rows: rows of the data that it comes from, named as the option ``data.skip_rows`` takes them.
+    """
 
     type: Literal["problem"] = "problem"
     severity: Literal["warning", "error"]
@@ -168,6 +172,7 @@ class Problem(Event):
     title: str
     detail: str
     hint: str
+    rows: list[str] = []
 
 
 class StopRequested(Event):
@@ -222,6 +227,8 @@ class RunEnded(Event):
     ``forced`` tells that it was ended without saving, since it did not answer a stop or a person would not wait.
     A pause is a stop that leaves a checkpoint and no result: ``stopped`` with ``paused``, which readers that know no
     pause take for a stop.
+    ``machine`` holds the last sample of the machine before an end that the trainer did not say itself, with
+    ``memory_total_gib`` and ``oom_kills``: how many processes the system has ended for want of memory meanwhile.
     """
 
     type: Literal["run.ended"] = "run.ended"
@@ -232,6 +239,7 @@ class RunEnded(Event):
     log_tail: str = ""
     forced: bool = False
     paused: bool = False
+    machine: dict[str, float] = {}
 
 
 class RunQueued(Event):
@@ -271,6 +279,7 @@ class JobEnded(Event):
     signal: Whole | None = None
     log_tail: str = ""
     forced: bool = False
+    machine: dict[str, float] = {}
 
 
 class EvaluationFinished(Event):

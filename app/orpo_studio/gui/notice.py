@@ -4,8 +4,12 @@ import traceback
 from dataclasses import dataclass
 from typing import Literal
 
+from orpo_studio.config import find_option
 from orpo_studio.events import Problem
 from orpo_studio.in_words import InWords
+from orpo_studio.runs import RunFolder
+from orpo_studio.runs.again import Change
+from orpo_studio.words import one_line
 
 Severity = Literal["info", "warning", "error"]
 
@@ -53,4 +57,15 @@ def notice_of(problem: Exception | Problem) -> Notice:
         f"{type(problem).__name__}: {problem}",
         "Runs are not affected: they live in processes of their own. Copy the details and report them.",
         "".join(traceback.format_exception(problem)),
+    )
+
+
+def again_notice(folder: RunFolder, change: Change) -> Notice:
+    """Return what to say when a run's settings were taken over with a change: what it is, and that nothing runs yet."""
+    option = find_option(change.option)
+    return Notice(
+        "info",
+        f"These are the settings of {folder.id} with one change.",
+        f"{option.title}: {one_line(option.format(change.value))}.",
+        "Nothing was started yet. Undo takes the change back.",
     )

@@ -1,8 +1,10 @@
 """Where notices appear: a strip over the page, not a dialog; errors stay until closed."""
 
+from collections.abc import Callable, Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.theme import em, fixed_font
@@ -12,9 +14,13 @@ from orpo_studio.gui.widgets.basic import button, card, label
 class NoticeCard(QFrame):
     """One notice: what happened, why, what to do; the detail behind a fold, with a copy button."""
 
-    def __init__(self, notice: Notice, *, closable: bool = True) -> None:
+    def __init__(
+        self, notice: Notice, *, closable: bool = True, actions: Sequence[tuple[str, Callable[[], object]]] = ()
+    ) -> None:
+        """Make a card; ``actions`` are the texts of further buttons and what these do, what helps most first."""
         super().__init__()
         self.notice = notice
+        self.buttons: list[QPushButton] = []
         frame, layout = card(spacing=0.3)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -28,6 +34,8 @@ class NoticeCard(QFrame):
         for text, text_kind in ((notice.detail, ""), (notice.hint, "muted")):
             if text:
                 layout.addWidget(label(text, text_kind, wrap=True, selectable=True))
+        if actions:
+            self._add_actions(layout, actions)
         foot = QHBoxLayout()
         foot.setSpacing(em(1))
         if notice.more:
@@ -47,6 +55,16 @@ class NoticeCard(QFrame):
         self.setAccessibleName(f"{notice.severity}: {notice.title}")
         self.setAccessibleDescription(f"{notice.detail} {notice.hint}")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def _add_actions(self, layout: QVBoxLayout, actions: Sequence[tuple[str, Callable[[], object]]]) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(em(0.75))
+        row.setContentsMargins(0, em(0.3), 0, em(0.3))
+        self.buttons = [button(text, act) for text, act in actions]
+        for made in self.buttons:
+            row.addWidget(made)
+        row.addStretch(1)
+        layout.addLayout(row)
 
     def _toggle(self) -> None:
         shown = self._more.isHidden()

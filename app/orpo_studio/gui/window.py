@@ -150,6 +150,7 @@ class MainWindow(QMainWindow):
         self.stack.made.connect(self._on_page)
         self.foot.issue_chosen.connect(self.show_option)
         bench.noticed.connect(self.notices.show_notice)
+        bench.rows_wanted.connect(lambda _rows: self.show_page("data"))
         bench.issues_changed.connect(self.refresh)
         bench.subject_changed.connect(self._on_subject)
         bench.run_started.connect(lambda: self.show_page("train"))

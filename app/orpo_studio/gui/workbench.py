@@ -17,11 +17,12 @@ from orpo_studio.gui.disk import Asked, DiskWatch
 from orpo_studio.gui.doctor.examination import Examination
 from orpo_studio.gui.draft import Draft, only_known
 from orpo_studio.gui.follower import RunFollower
-from orpo_studio.gui.notice import Notice, notice_of
+from orpo_studio.gui.notice import Notice, again_notice, notice_of
 from orpo_studio.gui.preferences import Preferences, save_preferences
 from orpo_studio.gui.runlist import RunList
 from orpo_studio.gui.runs.queue import RunQueue, StartQuestion
 from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, create_run, launch
+from orpo_studio.runs.again import Change
 from orpo_studio.runs.ending import explain_silence
 from orpo_studio.runs.folder import made_by_newer, unreadable_events
 from orpo_studio.runs.force import end_now
@@ -41,6 +42,8 @@ class Workbench(QObject):
     """A run that waits for its start is the subject now."""
     start_in_question = Signal(object)
     """Something is in the way of a start: a :class:`StartQuestion`."""
+    rows_wanted = Signal(list)
+    """Rows of the data, as ``data.skip_rows`` names them, are to be looked at."""
     noticed = Signal(Notice)
     """Something to tell the person."""
 
@@ -191,6 +194,13 @@ class Workbench(QObject):
             return
         self.show_draft()
         self.draft.load(spec)
+
+    def start_again(self, folder: RunFolder, change: Change) -> None:
+        """Take a run's settings with one change into the draft, ready to be started."""
+        self.use_settings(folder)
+        if not self.read_only:
+            self.draft.set(change.option, change.value, apart=True)
+            self.tell(again_notice(folder, change))
 
     # --- doing
 

@@ -38,6 +38,7 @@ from orpo_studio.runs.control import ask
 from orpo_studio.runs.heartbeat import SILENT_SECONDS
 from orpo_studio.runs.job_request import read_request, remove_request
 from orpo_studio.runs.launch import EXIT_HELD, mark_lost
+from orpo_studio.runs.machine import GIB, memory_limit, oom_kills
 from orpo_studio.runs.queue import is_alone
 from orpo_studio.runs.support import versions
 
@@ -121,6 +122,8 @@ class _Supervisor:
         self._log_start = folder.console_log.stat().st_size if folder.console_log.exists() else 0
         self._tail = EventTail(folder.events_file)
         self._failed = ""
+        self._last_sample: dict[str, float] = {}
+        self._oom_kills = oom_kills()
         self.state = RunState()
 
     def run(self) -> int:
@@ -157,6 +160,7 @@ class _Supervisor:
                 if sample is None and now - sampled > _WORD_SECONDS:
                     sample = Machine(values={})
                 if sample is not None:
+                    self._last_sample = {**self._last_sample, **sample.values}
                     sampled = now
                     self._say(sample)
             sampling.end()
@@ -211,6 +215,7 @@ class _Supervisor:
                 "signal": -code if code < 0 else None,
                 "log_tail": without_notes(_tail(self._folder.console_log, self._log_start)),
                 "forced": forced,
+                "machine": self._machine_at_end(),
             }
             if self._job is Job.TRAIN:
                 self._log.append_last(RunEnded.model_validate({**end, "step": state.latest.step}))
@@ -231,6 +236,15 @@ class _Supervisor:
         if self._job is not Job.TRAIN or not self.state.stopping:
             return ""
         return "pause" if self.state.pausing else "stop"
+
+    def _machine_at_end(self) -> dict[str, float]:
+        """Return the last sample of the machine, with what tells whether memory ran out."""
+        if not self._last_sample:
+            return {}
+        found = {**self._last_sample, "memory_total_gib": memory_limit() / GIB}
+        if self._oom_kills is not None and (kills := oom_kills()) is not None:
+            found["oom_kills"] = float(kills - self._oom_kills)
+        return found
 
     def _read_events(self) -> None:
         """Take in what the trainer, or an earlier one, has said since the last time."""

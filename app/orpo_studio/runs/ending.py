@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from orpo_studio.events import JobEnded, Problem, RunEnded
 from orpo_studio.plain_files import open_plain
+from orpo_studio.runs.crash import SAVE_MEMORY, SIGKILL, explain_signal, signal_of
+from orpo_studio.runs.device_faults import find_device_fault
 from orpo_studio.runs.folder import RunFolder
 from orpo_studio.runs.room import FULL_BYTES, free_bytes
 
 _IMPORT_FAILED = re.compile(r"^(?:ModuleNotFoundError|ImportError|OSError: .*\.so\b).*", re.MULTILINE)
 _DISK_FULL = re.compile(r"^.*(?:No space left on device|Disk quota exceeded|os error 28\)).*$", re.MULTILINE)
 _FULL_WORDS = "No space left on device"
+_MEMORY_RAN_OUT = re.compile(r"^.*(?:memory allocation of \d+ bytes failed|std::bad_alloc).*$", re.MULTILINE)
+"""How libraries in Rust and C++ end a process that can get no more memory."""
 _TAIL_BYTES = 4000
-_SIGKILL = 9
 _UNANSWERED = "It did not answer the request to stop in time, or it was told to end at once."
 
 
@@ -27,6 +30,7 @@ class Ending:
         detail: why.
         hint: what to do.
         more: the end of the console log, for those who want the detail.
+        rows: rows of the data that it comes from, as ``data.skip_rows`` names them.
     """
 
     code: str
@@ -34,6 +38,7 @@ class Ending:
     detail: str
     hint: str
     more: str = ""
+    rows: tuple[str, ...] = ()
 
 
 def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | None) -> Ending | None:
@@ -52,7 +57,7 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
     if end.forced:
         return _forced(end)
     if end.outcome == "failed" and error is not None:
-        return Ending(error.code, error.title, error.detail, error.hint, end.log_tail)
+        return Ending(error.code, error.title, error.detail, error.hint, end.log_tail, tuple(error.rows))
     what = "run" if isinstance(end, RunEnded) else end.job
     log = f"The whole log is {folder.console_log}."
     if end.outcome == "lost":
@@ -65,18 +70,17 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
             "The machine was switched off or restarted, or somebody ended them.",
             "What was saved is kept. Resume the run from its last checkpoint." if what == "run" else "Start it again.",
         )
-    if end.signal == _SIGKILL:
-        return Ending(
-            "killed",
-            f"The {what} was ended by the system (signal 9).",
-            "Most often this means that memory ran out.",
-            "Halve the micro-batch or the maximum length, quantize the base, or close other programs.",
-            end.log_tail,
-        )
-    if end.signal:
-        return Ending(
-            "killed", f"The {what} was ended by signal {end.signal}.", _last_line(end.log_tail), log, end.log_tail
-        )
+    number = signal_of(end.signal, end.exit_code)
+    fault = find_device_fault(end.log_tail) if number != SIGKILL else None
+    if fault is not None:
+        return Ending("device-fault", fault.title, fault.line, fault.hint, end.log_tail)
+    short = _MEMORY_RAN_OUT.search(end.log_tail) if number != SIGKILL else None
+    if short is not None:
+        title = f"The {what} ended, since memory ran out."
+        return Ending("memory-ran-out", title, short.group().strip(), SAVE_MEMORY, end.log_tail)
+    if number:
+        crash = explain_signal(number, end.machine)
+        return Ending(crash.code, crash.title.format(what=what), crash.detail, crash.hint, end.log_tail)
     return _from_log(f"The {what} ended on its own (exit code {end.exit_code}).", end.log_tail, log)
 
 

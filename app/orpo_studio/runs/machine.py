@@ -1,13 +1,57 @@
 """Samples of the machine: its memory and load, one process with its children, and the GPU where there is one."""
 
 import contextlib
+import sys
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from orpo_studio.events import Machine
 
+if sys.platform == "win32":
+    resource = None
+else:
+    import resource
+
 GIB = 1024**3
+
+
+def memory_limit() -> int:
+    """Return how much main memory this process can have, in bytes: the machine's, or less where there is a limit."""
+    limits = [psutil.virtual_memory().total]
+    for path in _control_groups():
+        for name in ("memory.max", "memory.limit_in_bytes"):  # version 2 and 1
+            with contextlib.suppress(OSError, ValueError):
+                limits.append(int((path / name).read_text()))
+    if resource is not None:
+        for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+            soft, _ = resource.getrlimit(kind)
+            if soft != resource.RLIM_INFINITY:
+                limits.append(soft)
+    return min(limits)
+
+
+def _control_groups() -> list[Path]:
+    """Return the folders of this process's control groups, with those above them; none but on Linux."""
+    found = []
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers not in {"", "memory"}:
+                continue
+            root = Path("/sys/fs/cgroup") / controllers
+            here = root / path.lstrip("/")
+            found += [here, *(above for above in here.parents if above.is_relative_to(root))]
+    return found
+
+
+def oom_kills() -> int | None:
+    """Return how many processes the system has ended so far for want of memory; None where it does not say."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/vmstat").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("oom_kill ")).split()[1])
+    return None
 
 
 class MachineSampler:

@@ -9,6 +9,7 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from orpo_studio import paths
 from orpo_studio.config import RunSpec
@@ -78,7 +79,7 @@ class PassingJob:
         title = ending.title
         for said in ("run", self.job.value):
             title = title.replace(f"The {said} ", f"The {self.name} ")
-        parts = {"title": title}
+        parts: dict[str, Any] = {"title": title}
         for name in ("detail", "hint"):  # these speak of a log that is about to be gone
             words: str = getattr(ending, name)
             parts[name] = words.replace(str(folder.console_log), str(kept))

@@ -88,7 +88,7 @@ class HeldOut:
             self.sample(prompts, step=step, source=source)
         # A prompt longer than the model's positions, memory that is short, a template that refuses: hours of training
         # are worth more than an answer.
-        except (RuntimeError, IndexError, ValueError, ModelProblem) as error:
+        except (RuntimeError, MemoryError, IndexError, ValueError, ModelProblem) as error:
             self.context.say(
                 Problem(
                     severity="warning",

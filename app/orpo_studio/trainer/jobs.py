@@ -1,5 +1,6 @@
 """One job from start to end: whatever happens in it, its end is said in words."""
 
+import gc
 import traceback
 from collections.abc import Callable
 from typing import Literal
@@ -9,6 +10,9 @@ from orpo_studio.runs import Job, RunFolder, take
 from orpo_studio.trainer.context import JobContext, Lifeline, Outcome
 from orpo_studio.trainer.durable import recover_folder
 from orpo_studio.trainer.problems import LeaveNow, StopNow, explain
+
+_SPARE_BYTES = 16 * 1024**2
+"""Kept free from the beginning, never touched, so that there is memory to say that memory ran out."""
 
 
 def run_job(
@@ -36,6 +40,7 @@ def _run(
 ) -> int:
     state = read_state(folder)
     context = None
+    spare = bytearray(_SPARE_BYTES)
     try:
         recover_folder(folder.adapter)
         context = JobContext(folder, folder.read_spec(), log, state, lifeline, beat, request)
@@ -51,10 +56,20 @@ def _run(
         return 1
     except Exception as error:  # noqa: BLE001 - the boundary of the process: everything becomes words
         traceback.print_exc()
-        log.append(explain(error))
+        del spare
+        _let_go(error)
+        log.append(explain(error, _stage(folder)))
         _say_end(folder, job, log, "failed", exit_code=1)
         return 1
     return 0
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Free what the frames of an error hold, the model among them: saying that memory ran out takes memory as well."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    gc.collect()
 
 
 def read_state(folder: RunFolder) -> RunState:
@@ -63,6 +78,12 @@ def read_state(folder: RunFolder) -> RunState:
     for event in read_events(folder.events_file):
         state.apply(event)
     return state
+
+
+def _stage(folder: RunFolder) -> str:
+    """Return the name of the stage that is under way, or the empty string."""
+    stage = read_state(folder).stage
+    return stage.name if stage is not None else ""
 
 
 def _dispatch(context: JobContext, job: Job) -> Outcome:

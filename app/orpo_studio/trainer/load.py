@@ -21,7 +21,7 @@ from orpo_studio.config import RunSpec
 from orpo_studio.models.card import ModelCard, inspect_model
 from orpo_studio.models.chat_template import ChatTemplate
 from orpo_studio.runs.inputs import model_folder
-from orpo_studio.trainer.problems import TrainerProblem
+from orpo_studio.trainer.problems import TrainerProblem, is_out_of_memory
 
 Precision = Literal["bf16", "fp16", "fp32"]
 Quantization = Literal["none", "8bit", "nf4"]
@@ -184,9 +184,11 @@ def _dropouts(holder: Any) -> list[str]:
 def _in_words(what: str, folder: Path) -> Iterator[None]:
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, ImportError):
+    except ImportError:
         raise
     except Exception as error:  # safetensors, tokenizers and each architecture raise their own kinds
+        if is_out_of_memory(error):
+            raise
         raise TrainerProblem(
             "cannot-load-model",
             f"The {what} cannot be loaded.",

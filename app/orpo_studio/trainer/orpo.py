@@ -19,28 +19,16 @@ from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.length_groups import LengthGroups
 from orpo_studio.trainer.load import Loaded
-from orpo_studio.trainer.problems import is_out_of_memory
+from orpo_studio.trainer.non_finite import MOST_SKIPPED, NonFiniteError, WeightWatch
+from orpo_studio.trainer.problems import first_line, is_out_of_memory
 from orpo_studio.trainer.saving import CheckpointSaver, NotSavedError, bytes_to_save
 from orpo_studio.trainer.scoring.attention import CannotPackError
 from orpo_studio.trainer.scoring.batch import PairBatch, PairDataset, collate
 from orpo_studio.trainer.scoring.first_batch import NotProvenError, Proof, Tolerance, prove
 from orpo_studio.trainer.scoring.ladder import Choice, Way, choose_way
 from orpo_studio.trainer.scoring.scorer import Scorer
-from orpo_studio.trainer.step import FIGURES, Step, Weights, figures, micro_batch_weights
-
-
-class NonFiniteError(Exception):
-    """The loss or the gradient of a step is not a finite number; the weights are as they were before it.
-
-    Attributes:
-        what: ``loss`` or ``gradient``.
-        step: the step that was not made.
-        rows: source rows of its batch.
-    """
-
-    def __init__(self, what: str, step: int, rows: list[int]) -> None:
-        super().__init__(f"The {what} of step {step} is not finite; rows {rows}.")
-        self.what, self.step, self.rows = what, step, rows
+from orpo_studio.trainer.step import FIGURES, Step, Weights, micro_batch_weights
+from orpo_studio.trainer.tokens import TokenizedPair
 
 
 class Listener:
@@ -126,13 +114,14 @@ class StudioOrpoTrainer(ORPOTrainer):
             stock=self.concatenated_forward,
         )
         self._scorer.prepare(loaded.model)
+        self._weights_watch = WeightWatch()
         super().__init__(
             model=loaded.model,
             args=config,
             data_collator=collate,
             train_dataset=pairs,
             processing_class=loaded.tokenizer,
-            callbacks=[reporter],
+            callbacks=[self._weights_watch, reporter],
         )
         self.remove_callback(PrinterCallback)
         self._measure = measure
@@ -141,6 +130,9 @@ class StudioOrpoTrainer(ORPOTrainer):
         self._at_once = config.per_device_train_batch_size
         self._is_proven = False
         self._step = Step()
+        self._made: list[TokenizedPair] = []
+        """The pairs of the step before the one under way."""
+        self._skipped = 0
         self._since_log: list[torch.Tensor] = []
         self._tokens = 0
 
@@ -190,6 +182,7 @@ class StudioOrpoTrainer(ORPOTrainer):
         """Fetch the micro-batches of a step, and settle how much each counts in it."""
         samples, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         batches = [sample["pairs"] for sample in samples]
+        self._made = self._step.pairs
         self._step = Step(batches, self._weights(batches))
         self._tokens += sum(batch.tokens for batch in batches)
         return samples, None
@@ -228,7 +221,7 @@ class StudioOrpoTrainer(ORPOTrainer):
             except Exception as error:
                 if not is_out_of_memory(error) or not self._may_halve():
                     raise
-                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                reason = first_line(error)
             else:
                 return loss
             # Outside the handler: until it is left, the error's frames hold what must be freed.
@@ -270,27 +263,45 @@ class StudioOrpoTrainer(ORPOTrainer):
             of_step = inputs["share"] / max(len(self._step.batches), 1)
             loss = loss + self.aux_loss_coef * scored.router.to(loss.device) * of_step
         with torch.no_grad():
-            self._step.figures.append(figures(pairs, weights))
-        self._step.losses.append((loss.detach(), batch.source_rows))
+            self._step.take(batch, loss, pairs, weights)
         loss = loss.float()
         return (loss, {"logps": pairs}) if return_outputs else loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         """Return the gradient norm of the step about to be made.
 
-        With float16 the loss scaler skips steps whose gradient is not finite and lowers its scale, as it should.
+        With float16 the loss scaler skips steps whose gradient is not finite and lowers its scale, as it should; but
+        not for ever.
 
         Raises:
-            NonFiniteError: the norm or a loss is not finite.
+            NonFiniteError: the norm, a loss, or the weights that the step before has made are not finite.
         """
         norm = super()._get_grad_norm(model, grad_norm)
-        bad = self._step.rows_without_finite_loss()
-        if bad:
-            raise NonFiniteError("loss", self.state.global_step + 1, bad)
-        if norm is not None and not self.args.fp16 and not math.isfinite(float(norm)):
-            raise NonFiniteError("gradient", self.state.global_step + 1, self._step.rows)
-        self._since_log.append(torch.stack(self._step.figures).sum(0))
+        step, number = self._step, self.state.global_step + 1
+        # Everything that is looked at is read from the device at once: this is the one wait of a step.
+        of_norm = norm if type(norm) is torch.Tensor else torch.tensor(math.nan if norm is None else float(norm))
+        of_weights = self._weights_watch.largest
+        looked_at = [torch.zeros(()) if of_weights is None else of_weights, of_norm, *step.terms]
+        device = step.terms[0].device
+        of_weights_finite, of_norm_finite, *of_pairs = torch.cat(
+            [value.isfinite().reshape(-1).to(device) for value in looked_at]
+        ).tolist()
+        if not of_weights_finite:
+            raise NonFiniteError("weights", number - 1, self._made, len(self._made))
+        if bad := step.pairs_without_finite_loss(of_pairs):
+            raise NonFiniteError("loss", number, bad, len(step.pairs))
+        if norm is not None and not self.args.fp16 and not of_norm_finite:
+            raise NonFiniteError("gradient", number, step.pairs, len(step.pairs))
+        self._skipped = self._skipped + 1 if self.accelerator.optimizer_step_was_skipped else 0
+        if self._skipped >= MOST_SKIPPED:
+            raise NonFiniteError("float16", number - 1, self._made, len(self._made))
+        self._since_log.append(torch.stack(step.figures).sum(0))
         return norm
+
+    def _require_finite_weights(self) -> None:
+        """Raise `NonFiniteError` where the last step has made weights that are not finite. Waits for the device."""
+        if not self._weights_watch.is_finite():
+            raise NonFiniteError("weights", self.state.global_step, self._step.pairs, len(self._step.pairs))
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the means over the steps since the last time, read from the device at once."""
@@ -366,6 +377,7 @@ class StudioOrpoTrainer(ORPOTrainer):
 
     def evaluate(self, *_arguments: Any, **_options: Any) -> dict[str, float]:
         """Measure held-out pairs under way, by the same function as before and after the training."""
+        self._require_finite_weights()
         self._measure(self.state.global_step, float(self.state.epoch or 0.0))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, {})
         return {}
@@ -388,7 +400,9 @@ class StudioOrpoTrainer(ORPOTrainer):
 
         Raises:
             NotSavedError: it cannot be written, and the training shall not go on without it.
+            NonFiniteError: the weights are not finite; what is saved must be worth going on from.
         """
+        self._require_finite_weights()
         try:
             checkpoint = self._write_checkpoint(model, trial)
         except NotSavedError as unsaved:

@@ -20,7 +20,8 @@ from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.decisions import Decisions
 from orpo_studio.trainer.leaving import leaving_at_once
 from orpo_studio.trainer.load import Loaded, choose_device, read_card
-from orpo_studio.trainer.orpo import NonFiniteError, Objective, StudioOrpoTrainer
+from orpo_studio.trainer.non_finite import NonFiniteError
+from orpo_studio.trainer.orpo import Objective, StudioOrpoTrainer
 from orpo_studio.trainer.plan import trl_config
 from orpo_studio.trainer.probe_memory import PeakMemory
 from orpo_studio.trainer.probe_rows import ProbeRows, choose_probe_rows
@@ -95,8 +96,8 @@ def _steps(
     except NonFiniteError as error:
         raise TrainerProblem(
             "non-finite",
-            f"The {error.what} of step {error.step} is not a finite number.",
-            detail=f"Source rows of the step: {', '.join(map(str, error.rows[:20]))}.",
+            f"Step {error.step} gives numbers that are not finite: its {error.what}.",
+            detail=f"Source rows of the step: {', '.join(str(pair.source_row) for pair in error.pairs[:20])}.",
             hint="Look at these rows, or choose precision float32. A run would stop there as well.",
         ) from error
     peak, libraries = memory.read()

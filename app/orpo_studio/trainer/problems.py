@@ -1,9 +1,12 @@
 """Errors in words for the person."""
 
 import errno
+import re
+from collections.abc import Sequence
 
 from orpo_studio.events import Problem
 from orpo_studio.in_words import InWords
+from orpo_studio.runs.device_faults import find_device_fault
 
 
 class TrainerProblem(Exception):  # noqa: N818 - a problem is what the person is shown
@@ -14,11 +17,12 @@ class TrainerProblem(Exception):  # noqa: N818 - a problem is what the person is
         title: what happened, in one short sentence.
         detail: why, with the evidence.
         hint: what to do about it.
+        rows: rows of the data that it comes from, as ``data.skip_rows`` names them.
     """
 
-    def __init__(self, code: str, title: str, *, detail: str, hint: str) -> None:
+    def __init__(self, code: str, title: str, *, detail: str, hint: str, rows: Sequence[str] = ()) -> None:
         super().__init__(f"{title} {detail} {hint}")
-        self.code, self.title, self.detail, self.hint = code, title, detail, hint
+        self.code, self.title, self.detail, self.hint, self.rows = code, title, detail, hint, list(rows)
 
 
 class StopNow(Exception):  # noqa: N818 - not an error: the person asked for it
@@ -29,18 +33,45 @@ class LeaveNow(BaseException):
     """The job must end at once, without saving. No handler of errors may take it for one."""
 
 
-def explain(error: BaseException) -> Problem:
-    """Return what to tell the person about an exception that ended a job."""
+_WHERE_IN_TORCH = re.compile(r"\[enforce fail at [^]]*\] (?:err == 0\. )?")
+_STEP_ADVICE = (
+    "Halve the micro-batch and double the accumulation, which keeps the result the same. If the micro-batch is "
+    "1, shorten the maximum length, switch on gradient checkpointing, or choose 4-bit quantization."
+)
+_SHORT_OF_MEMORY = {
+    "prepare_data": ("to prepare the data", "Close other programs, or take less of the data: a part of each source."),
+    "tokenize": ("to tokenize the pairs", "Close other programs. What is tokenized so far is kept and not done again."),
+    "load_model": (
+        "to load the model",
+        "Close other programs, quantize the base to 4 bits, or choose a smaller base model.",
+    ),
+    "measure": ("to measure the held-out pairs", "Close other programs, or shorten the maximum length."),
+    "sample": ("to write a sample answer", "Close other programs, or ask for shorter or fewer sample answers."),
+    "save": ("to save the result", "Close other programs, then go on with the run: only the saving is left."),
+    "export": ("to merge the model", "Close other programs, or ship the adapter: that takes next to no memory."),
+    "compare": (
+        "to check the merged model",
+        "Close other programs, or ship the adapter: that takes next to no memory.",
+    ),
+}
+"""For what memory was not enough, by stage, and what to do."""
+
+
+def explain(error: BaseException, stage: str = "") -> Problem:
+    """Return what to tell the person about an exception that ended a job.
+
+    Args:
+        error: the exception.
+        stage: name of the stage in which it came.
+    """
     if isinstance(error, InWords):
-        return _error(error.code, error.title, error.detail, error.hint)
+        return _error(error.code, error.title, error.detail, error.hint, getattr(error, "rows", ()))
     if is_out_of_memory(error):
-        return _error(
-            "out-of-memory",
-            "The memory is not enough for this run.",
-            first_line(error),
-            "Halve the micro-batch and double the accumulation, which keeps the result the same. If the micro-batch is "
-            "1, shorten the maximum length, switch on gradient checkpointing, or choose 4-bit quantization.",
-        )
+        what, advice = _SHORT_OF_MEMORY.get(stage, ("for this run", _STEP_ADVICE))
+        return _error("out-of-memory", f"The memory is not enough {what}.", first_line(error), advice)
+    fault = find_device_fault(str(error)) if isinstance(error, RuntimeError) else None
+    if fault is not None:
+        return _error("device-fault", fault.title, fault.line, fault.hint)
     if is_disk_full(error):
         return _error(
             "disk-full",
@@ -70,15 +101,18 @@ def explain(error: BaseException) -> Problem:
     )
 
 
-def _error(code: str, title: str, detail: str, hint: str) -> Problem:
+def _error(code: str, title: str, detail: str, hint: str, rows: Sequence[str] = ()) -> Problem:
     # A path may hold bytes that are no text; an event holds text alone.
-    title, detail, hint = (text.encode(errors="backslashreplace").decode() for text in (title, detail, hint))
-    return Problem(severity="error", code=code, title=title, detail=detail, hint=hint)
+    title, detail, hint, *named = (
+        text.encode(errors="backslashreplace").decode() for text in (title, detail, hint, *rows)
+    )
+    return Problem(severity="error", code=code, title=title, detail=detail, hint=hint, rows=named)
 
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's words, cut, or its class where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:600]
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return _WHERE_IN_TORCH.sub("", line)[:600]
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -86,9 +120,20 @@ def is_out_of_memory(error: BaseException) -> bool:
     # By name: this must work when torch cannot be imported.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    # The CPU's allocator, Windows', and those of Apple's and AMD's cards and of cuBLAS, each with words of its own.
-    told = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in told)
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:  # a file could not be mapped
+        return True
+    # The CPU's allocator, Windows', those of Apple's and AMD's cards and of cuBLAS, of C++ and of libraries in Rust
+    # that keep only the system's words: each has words of its own.
+    told = (
+        "can't allocate memory",
+        "not enough memory",
+        "out of memory",
+        "ALLOC_FAILED",
+        "bad_alloc",
+        "Cannot allocate memory",
+    )
+    is_wrapped = isinstance(error, RuntimeError | OSError) or type(error).__name__ == "SafetensorError"
+    return is_wrapped and any(words in str(error) for words in told)
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from orpo_studio.config.option import format_number
 from orpo_studio.config.plan import Plan
-from orpo_studio.events import StopRequested, TrainMetrics
+from orpo_studio.events import DivergenceWatch, Problem, StopRequested, TrainMetrics
 from orpo_studio.runs import pending, take
 from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.orpo import StudioOrpoTrainer
@@ -53,6 +54,7 @@ class Reporter(TrainerCallback):
     ) -> None:
         self._context, self._plan, self._clock, self._sample = context, plan, clock, sample
         self._trainer: StudioOrpoTrainer | None = None
+        self._divergence = DivergenceWatch()
         self._step_started = 0.0
         self._step_seconds = 0.0
         self.stopped = False
@@ -124,6 +126,9 @@ class Reporter(TrainerCallback):
                 values=values,
             )
         )
+        usual = self._divergence.see(values["loss"])
+        if usual is not None:
+            self._context.say(_diverging(values["loss"], usual, self._context.spec.recipe.learning_rate))
 
     def _answer_checkpoint(self) -> bool:
         return pending(self._context.folder, "checkpoint") and bool(take(self._context.folder, "checkpoint"))
@@ -134,3 +139,14 @@ class Reporter(TrainerCallback):
         for request in take(self._context.folder, "sample"):
             prompts = request.details.get("prompts", [])
             self._sample(step, [str(prompt) for prompt in prompts] if isinstance(prompts, list) else [])
+
+
+def _diverging(loss: float, usual: float, learning_rate: float) -> Problem:
+    return Problem(
+        severity="warning",
+        code="diverging",
+        title="The loss is climbing: the training may be diverging.",
+        detail=f"It is {loss:.3g} now and was {usual:.3g} over the steps before.",
+        hint="If it does not fall again soon, stop the run and start again with a lower learning rate than "
+        f"{format_number(learning_rate)}. The checkpoints made before are as good as they were.",
+    )

@@ -1,6 +1,5 @@
 """What to say when memory is not enough even for one pair at a time: what to change, and how much each would save."""
 
-import psutil
 import torch
 
 from orpo_studio.config import RunSpec
@@ -9,6 +8,7 @@ from orpo_studio.fit.savings import savings
 from orpo_studio.fit.shape import read_shape
 from orpo_studio.models.card import ModelCard
 from orpo_studio.models.problem import ModelProblem
+from orpo_studio.runs.machine import memory_limit
 from orpo_studio.trainer.problems import TrainerProblem, first_line
 from orpo_studio.trainer.scoring.ladder import Way
 
@@ -20,7 +20,7 @@ _ADVICE = "Shorten the maximum length, switch on gradient checkpointing, or choo
 def not_enough_memory(spec: RunSpec, card: ModelCard, way: Way, error: BaseException) -> TrainerProblem:
     """Return the problem of a run that cannot go on, the changes that help most first."""
     on_gpu = torch.cuda.is_available()
-    free = torch.cuda.mem_get_info()[1] if on_gpu else psutil.virtual_memory().total
+    free = torch.cuda.mem_get_info()[1] if on_gpu else memory_limit()
     # The run has halved its micro-batch already; what is left is the memory of a single pair.
     alone = spec.recipe.model_copy(update={"micro_batch": 1})
     try:

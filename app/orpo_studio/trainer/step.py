@@ -7,6 +7,7 @@ import torch
 
 from orpo_studio.trainer.scoring.batch import PairBatch
 from orpo_studio.trainer.scoring.odds_ratio import PairLogps
+from orpo_studio.trainer.tokens import TokenizedPair
 
 FIGURES = ("nll_loss", "log_odds_ratio", "log_odds_chosen", "logps/chosen", "logps/rejected", "rewards/accuracies")
 """Names of the figures, TRL's, in the order of :func:`figures`."""
@@ -49,28 +50,47 @@ class Step:
         weights: of each.
         begun: how many of them have been begun.
         figures: of the parts computed.
-        losses: of the parts computed, with the source rows of each.
+        terms: of the parts computed, (1 + pairs,) each: the part's loss, then of each pair what is finite when its
+            share of the loss is.
+        parts: the parts computed.
     """
 
     batches: Sequence[PairBatch] = ()
     weights: Sequence[Weights] = ()
     begun: int = 0
     figures: list[torch.Tensor] = field(default_factory=list)
-    losses: list[tuple[torch.Tensor, list[int]]] = field(default_factory=list)
+    terms: list[torch.Tensor] = field(default_factory=list)
+    parts: list[PairBatch] = field(default_factory=list)
 
     def begin_again(self) -> None:
         """Forget what was computed; the micro-batches stay."""
         self.figures.clear()
-        self.losses.clear()
+        self.terms.clear()
+        self.parts.clear()
+
+    def take(self, part: PairBatch, loss: torch.Tensor, logps: PairLogps, weights: Weights) -> None:
+        """Take what was computed of a part."""
+        self.figures.append(figures(logps, weights))
+        self.terms.append(torch.cat([loss.detach()[None], (logps.nll + logps.log_odds).to(loss.dtype)]))
+        self.parts.append(part)
 
     @property
-    def rows(self) -> list[int]:
-        """Source rows of all micro-batches begun."""
-        return [row for batch in self.batches[: self.begun] for row in batch.source_rows]
+    def pairs(self) -> list[TokenizedPair]:
+        """The pairs of all micro-batches begun."""
+        return [pair for batch in self.batches[: self.begun] for pair in batch.pairs]
 
-    def rows_without_finite_loss(self) -> list[int]:
-        """Return the source rows of the parts whose loss is not finite. Waits for the device."""
-        if not self.losses:
-            return []
-        finite = torch.stack([loss for loss, _ in self.losses]).isfinite().tolist()
-        return [row for (_, rows), good in zip(self.losses, finite, strict=True) if not good for row in rows]
+    def pairs_without_finite_loss(self, finite: Sequence[bool]) -> list[TokenizedPair]:
+        """Return the pairs that a loss that is not finite comes from: all of a part where no single one is to blame.
+
+        Args:
+            finite: of each of `terms`, in their order.
+        """
+        found: list[TokenizedPair] = []
+        start = 0
+        for part in self.parts:
+            is_finite, *of_pairs = finite[start : start + 1 + len(part)]
+            start += 1 + len(part)
+            if not is_finite:
+                bad = [pair for pair, good in zip(part.pairs, of_pairs, strict=True) if not good]
+                found += bad or part.pairs
+        return found

@@ -187,6 +187,14 @@ class TokenRows(Sequence[TokenizedPair]):
     def __len__(self) -> int:
         return self._starts[-1]
 
+    def find(self, pair: TokenizedPair) -> int | None:
+        """Return the index of a pair, or None where it is not among them."""
+        for start, piece in zip(self._starts, self._pieces, strict=False):
+            for index in np.flatnonzero(piece.source_rows == pair.source_row).tolist():
+                if piece.row(index) == pair:
+                    return int(start + index)
+        return None
+
     @overload
     def __getitem__(self, index: int) -> TokenizedPair: ...
 

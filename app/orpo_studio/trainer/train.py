@@ -23,10 +23,12 @@ from orpo_studio.trainer.context import JobContext, Outcome
 from orpo_studio.trainer.decisions import Decisions
 from orpo_studio.trainer.heldout import HeldOut, select_held_out
 from orpo_studio.trainer.load import Loaded, read_card
-from orpo_studio.trainer.orpo import NonFiniteError, Objective, StudioOrpoTrainer
+from orpo_studio.trainer.non_finite import MOST_SKIPPED, NonFiniteError, broken_weights
+from orpo_studio.trainer.non_finite_words import not_finite
+from orpo_studio.trainer.orpo import Objective, StudioOrpoTrainer
 from orpo_studio.trainer.pairs import prepare_pairs, tokenize_run
 from orpo_studio.trainer.plan import trl_config
-from orpo_studio.trainer.problems import StopNow, TrainerProblem, is_out_of_memory
+from orpo_studio.trainer.problems import StopNow, TrainerProblem, first_line, is_out_of_memory
 from orpo_studio.trainer.reporter import Clock, Reporter
 from orpo_studio.trainer.result import save_result
 from orpo_studio.trainer.saving import NotSavedError, bytes_to_save, cannot_write
@@ -125,6 +127,16 @@ def _objective(spec: RunSpec) -> Objective:
     return Objective(answer_only=recipe.sft_tokens == "answer", mean_over=recipe.mean_over)
 
 
+def _not_measured(step: int, error: BaseException) -> Problem:
+    return Problem(
+        severity="warning",
+        code="not-measured",
+        title=f"The measurement at step {step} was left out: the memory was not enough for it.",
+        detail=first_line(error),
+        hint="The training goes on and tries again at the next one. Closing other programs may help.",
+    )
+
+
 class _Training:
     """The part of the job in which a model is in memory and rows are ready."""
 
@@ -140,6 +152,7 @@ class _Training:
         self._resume: Checkpoint | None = found[-1] if found else None
         self._clock = Clock(self._resume.seconds if self._resume else 0.0)
         self._reporter = Reporter(context, self._plan, self._clock, sample=self._sample)
+        self._training = training
         self._trainer = StudioOrpoTrainer(
             loaded=loaded,
             config=trl_config(context.spec, self._plan, loaded.precision, device=loaded.device.type, home=home),
@@ -192,11 +205,7 @@ class _Training:
             else:
                 self._trainer.go_on(self._resume)
         except NonFiniteError as error:
-            try:
-                self._trainer.save_now()
-            except NotSavedError as unsaved:  # what went wrong first is what the person must hear
-                raise self._in_words(error, f"but could not be saved. {unsaved.why} {unsaved.from_where}") from error
-            raise self._in_words(error, "and are saved as a checkpoint.") from error
+            raise self._in_words(error, self._keep_last_good(error)) from error
         except NotSavedError as error:
             raise self._not_saved(error) from error
         except Exception as error:
@@ -238,8 +247,14 @@ class _Training:
                 self._held_out.sample_held_out(step=0, source="base", answered=answered)
 
     def _measure_during(self, step: int, epoch: float) -> None:
-        with contextlib.suppress(StopNow):  # the next step's end sees the request, saves and stops
+        try:
             self._held_out.evaluate("during", step=step, epoch=epoch, seconds=self._clock.seconds())
+        except StopNow:  # the next step's end sees the request, saves and stops
+            pass
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._context.say(_not_measured(step, error))
         self._context.say(Stage(name="train", title="Train", done=step, total=self._plan.total_steps, unit="steps"))
 
     def _sample(self, step: int, prompts: list[str]) -> None:
@@ -249,14 +264,26 @@ class _Training:
         with contextlib.suppress(StopNow):
             self._held_out.try_sample(asked, step=step, source="tuned")
 
-    def _in_words(self, error: NonFiniteError, saved: str) -> TrainerProblem:
-        rows = ", ".join(str(row) for row in error.rows[:20])
-        rate = self._context.spec.recipe.learning_rate
-        return TrainerProblem(
-            "non-finite",
-            f"The {error.what} of step {error.step} is not a finite number.",
-            detail=f"The step was not made: the weights are as step {error.step - 1} left them, {saved}"
-            f" Source rows of the batch: {rows}.",
-            hint=f"Look at these rows. Otherwise start a new run with a lower learning rate than {rate:g}, or with "
-            "precision float32.",
+    def _keep_last_good(self, error: NonFiniteError) -> str:
+        """Keep the last state that is worth going on from. Returns which one that is, as a sentence."""
+        if error.what != "weights":  # they are as they were before
+            good = max(0, error.step - (MOST_SKIPPED if error.what == "float16" else 1))
+            try:
+                self._trainer.save_now()
+            except NotSavedError as unsaved:  # what went wrong first is what the person must hear
+                why = f"{unsaved.why} {unsaved.from_where}"
+                return f"The weights are as step {good} left them, but could not be saved. {why}"
+            return f"The weights are as step {good} left them, and are saved as a checkpoint."
+        found = checkpoints.complete_checkpoints(self._context.folder.checkpoints)
+        return f"The checkpoint of step {found[-1].step} is kept." if found else "There is no checkpoint yet."
+
+    def _in_words(self, error: NonFiniteError, kept: str) -> TrainerProblem:
+        texts = self._training.texts
+        pairs = [texts[place] for pair in error.pairs if (place := self._training.pairs.find(pair)) is not None]
+        spoilt_here = error.what == "weights" and error.step > 0
+        broken = broken_weights(
+            (name, weight)
+            for name, weight in self._loaded.model.named_parameters()
+            if not (spoilt_here and weight.requires_grad)
         )
+        return not_finite(error, self._context.spec, pairs, kept=kept, broken=broken)

@@ -204,11 +204,18 @@ def test_that_a_problem_in_the_trainers_own_words_is_passed_on(
     say: Say, trainer: Trainer, model: Path, data: Path
 ) -> None:
     trainer(
-        "log.append(Problem(severity='error', code='non-finite', title='T.', detail='D.', hint='H.')); end('failed')"
+        "log.append(Problem(severity='error', code='non-finite', title='T.', detail='D.', hint='H.', "
+        "rows=['4', '9'])); end('failed')"
     )
     said = say("train", "--model", model, "--data", data, "--json")
-    assert said.error == {"code": "non-finite", "title": "T.", "detail": "D.", "hint": "H."}
-    assert said.err.endswith("T.\nD.\nH.\n")
+    error = said.error
+    assert (error["code"], error["title"], error["detail"]) == ("non-finite", "T.", "D.")
+    hint, without, slower = error["hint"].splitlines()
+    assert hint == "H."
+    assert without.startswith("Start again without these rows: orpo-studio train /")
+    assert without.endswith("run.toml --set 'data.skip_rows=4, 9'")
+    assert slower.endswith("run.toml --set recipe.learning_rate=2.5e-5")
+    assert said.err.endswith(f"T.\nD.\n{error['hint']}\n")
 
 
 def test_that_a_loss_that_is_no_number_reaches_the_program_as_valid_json(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orpo_studio.config import RunSpec
-from orpo_studio.events import RunEnded
+from orpo_studio.events import Problem, RunEnded
 from orpo_studio.runs import RunFolder, create_run
 from orpo_studio.runs.ending import explain_end, explain_silence
 
@@ -58,3 +58,92 @@ def test_that_a_run_that_was_ended_since_it_did_not_answer_is_not_blamed_on_the_
     assert ending.code == "forced"
     assert "memory" not in ending.detail
     assert "Resume" in ending.hint
+
+
+NEAR = {"process_memory_gib": 7.9, "memory_gib": 7.95, "memory_total_gib": 8.0}
+
+
+def killed(number: int, log_tail: str = "", **machine: float) -> RunEnded:
+    return RunEnded(outcome="failed", exit_code=-number, signal=number, log_tail=log_tail, machine=machine)
+
+
+@pytest.mark.parametrize(
+    ("machine", "code", "words"),
+    [
+        ({}, "killed", "Most often this means that memory ran out."),
+        (NEAR, "killed", "Memory had nearly run out. Shortly before, it held 7.9 of 8.0 GiB."),
+        ({**NEAR, "oom_kills": 1}, "memory-ran-out", "Shortly before, it held 7.9 of 8.0 GiB."),
+        (
+            {"process_memory_gib": 3.0, "memory_gib": 7.8, "memory_total_gib": 8.0},
+            "killed",
+            "it held 3.0 of 8.0 GiB; all programs together held 7.8 GiB.",
+        ),
+        (
+            {"process_memory_gib": 1.2, "memory_gib": 9.0, "memory_total_gib": 64.0, "oom_kills": 0},
+            "killed",
+            "Memory was not short. Shortly before, it held 1.2 of 64.0 GiB",
+        ),
+    ],
+)
+def test_that_a_kill_is_told_by_what_is_known_of_the_memory(
+    run: RunFolder, machine: dict[str, float], code: str, words: str
+) -> None:
+    ending = explain_end(run, killed(9, **machine), None)
+    assert ending is not None
+    assert ending.code == code
+    assert words in ending.detail
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [
+        (11, "crashed", "native code"),
+        (6, "crashed", "native code"),
+        (7, "bus-error", "disk"),
+        (4, "illegal-instruction", "processor"),
+        (15, "ended-from-outside", "shut down"),
+        (34, "killed", "signal 34"),
+    ],
+)
+def test_that_each_signal_has_its_own_words(run: RunFolder, number: int, code: str, words: str) -> None:
+    ending = explain_end(run, killed(number, "the last words"), None)
+    assert ending is not None
+    assert ending.code == code
+    assert words in f"{ending.title} {ending.detail}"
+    assert "memory ran out" not in ending.detail
+    assert ending.more == "the last words"
+    assert ending.hint
+
+
+def test_that_windows_status_codes_are_read_as_what_they_mean(run: RunFolder) -> None:
+    ending = explain_end(run, RunEnded(outcome="failed", exit_code=0xC0000005), None)
+    assert ending is not None
+    assert ending.code == "crashed"
+
+
+def test_that_a_crash_in_the_driver_is_blamed_on_it(run: RunFolder) -> None:
+    log = "terminate called after throwing an instance of 'c10::Error'\nCUDA error: unspecified launch failure\n"
+    ending = explain_end(run, killed(6, log), None)
+    assert ending is not None
+    assert ending.code == "device-fault"
+    # What was only warned of at the start has not ended a run that was killed.
+    killed_later = explain_end(run, killed(9, log), None)
+    assert killed_later is not None
+    assert killed_later.code == "killed"
+
+
+def test_that_the_rows_of_a_problem_are_handed_on(run: RunFolder) -> None:
+    said = Problem(severity="error", code="non-finite", title="T.", detail="D.", hint="H.", rows=["4", "9"])
+    ending = explain_end(run, RunEnded(outcome="failed", exit_code=1), said)
+    assert ending is not None
+    assert ending.rows == ("4", "9")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["memory allocation of 536870912 bytes failed", "terminate called after throwing an instance of 'std::bad_alloc'"],
+)
+def test_that_a_library_that_can_get_no_memory_is_told_as_such(run: RunFolder, line: str) -> None:
+    ending = explain_end(run, killed(6, f"so far so good\n{line}\nAborted\n"), None)
+    assert ending is not None
+    assert (ending.code, ending.detail) == ("memory-ran-out", line)

@@ -28,6 +28,10 @@ from orpo_studio.gui.workbench import Workbench
 from orpo_studio.in_words import SpokenError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
     from orpo_studio.config import RunSpec
     from orpo_studio.data.doctor.report import Finding
     from orpo_studio.data.pages import Pages, PairPages, Split
@@ -53,6 +57,7 @@ class DataPage(Page):
         self._source_shown = ""
         self._pages: Pages | None = None
         self._prepared: PreparedData | None = None
+        self._wanted_rows: tuple[str, ...] = ()
         self._pair_source = PairSource(self)
         self._pair_source.peeked.connect(self._on_peeked)
         self._pair_source.opened.connect(self._on_opened)
@@ -69,6 +74,7 @@ class DataPage(Page):
         bench.subject_changed.connect(self._on_subject)
         bench.data.changed.connect(self._on_data)
         bench.model.changed.connect(self._on_model)
+        bench.rows_wanted.connect(self.show_rows)
         self._on_subject()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -221,6 +227,7 @@ class DataPage(Page):
     def _on_opened(self, pages: "PairPages") -> None:
         self._take_pages(pages)
         self._show_split()
+        self._show_wanted_rows()
 
     def _take_pages(self, pages: "Pages | None") -> None:
         before, self._pages = self._pages, pages
@@ -254,6 +261,33 @@ class DataPage(Page):
             self.shown.setCurrentIndex(self.shown.findData("train"))
         self.stack.setCurrentWidget(self.browser)
         self.browser.show_only(np.array(sorted(finding.rows), np.int64), finding.title)
+
+    def show_rows(self, rows: "Sequence[str]") -> None:
+        """Show the pairs of some rows of the source, named as ``data.skip_rows`` names them, once they are there."""
+        self._wanted_rows = tuple(rows)
+        self._show_wanted_rows()
+
+    def _show_wanted_rows(self) -> None:
+        pages, rows = self._pages, self._wanted_rows
+        if self._prepared is None or pages is None or not rows:
+            return
+        self._wanted_rows = ()
+
+        def find(_task: Task) -> "np.ndarray":
+            from orpo_studio.data.ordering import positions_of
+
+            return positions_of(pages, rows)
+
+        def arrive(positions: "np.ndarray") -> None:
+            if pages is self._pages and len(positions):
+                with QSignalBlocker(self.shown):
+                    self.shown.setCurrentIndex(self.shown.findData("train"))
+                self.stack.setCurrentWidget(self.browser)
+                self.browser.show_only(
+                    positions, f"Row {', '.join(rows[:5])}" if len(rows) < 6 else f"{len(rows)} rows"
+                )
+
+        run_in_background(self, find, arrive, self.bench.tell)
 
     def edit_columns(self) -> None:
         """Open the editor of columns; what it says is set in the draft when it is applied."""

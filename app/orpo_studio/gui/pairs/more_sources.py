@@ -11,7 +11,7 @@ from orpo_studio.gui.widgets.basic import button, label
 from orpo_studio.gui.workbench import Workbench
 
 MOST_SPLITS = 20
-OPTIONS = ("data.split", "data.held_out_split", "data.mix", "data.split_seed")
+OPTIONS = ("data.split", "data.held_out_split", "data.mix", "data.skip_rows", "data.split_seed")
 
 
 class MoreSources(QDialog):
@@ -34,7 +34,11 @@ class MoreSources(QDialog):
         layout.setSpacing(em(1))
         layout.addWidget(label("Splits and further sources", "title"))
         layout.addWidget(
-            label("More files or folders to train on, and which parts of a dataset are read.", "muted", wrap=True)
+            label(
+                "More files or folders to train on, which parts of a dataset are read, and which rows are not.",
+                "muted",
+                wrap=True,
+            )
         )
         layout.addWidget(self.form)
         layout.addWidget(self.splits)

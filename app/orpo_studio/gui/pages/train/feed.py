@@ -22,7 +22,7 @@ from orpo_studio.events import (
 from orpo_studio.gui.charts import ChartBoard, Mark, Point
 from orpo_studio.gui.charts.style import Kind, MarkKind
 
-_BACK_OFF_CODES = ("out-of-memory", "smaller-batch", "back-off")
+_BACK_OFF_CODES = ("memory-short",)
 
 
 class _Place(NamedTuple):

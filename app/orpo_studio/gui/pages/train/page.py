@@ -1,5 +1,8 @@
 """The Train page."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
@@ -27,6 +30,7 @@ from orpo_studio.gui.pages.train.start import StartPanel
 from orpo_studio.gui.pages.train.trouble import TroubleCard
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.workbench import Workbench
+from orpo_studio.runs.again import changes_for
 from orpo_studio.runs.ending import Ending, explain_end
 
 _MOST_WARNINGS = 3
@@ -163,7 +167,8 @@ class TrainPage(Page):
             if ending is not None:
                 severity: Severity = "warning" if ending.code == "forced" else "error"
                 notice = Notice(severity, ending.title, ending.detail, ending.hint, ending.more)
-                self._ending_card = NoticeCard(notice, closable=False)
+                actions = self._actions(ending.code, ending.rows)
+                self._ending_card = NoticeCard(notice, closable=False, actions=actions)
                 self._cards.insertWidget(0, self._ending_card)
 
     def _warn(self, warning: Problem) -> None:
@@ -171,7 +176,7 @@ class TrainPage(Page):
             self._settle_unsaved()
         elif len(self._warnings) >= _MOST_WARNINGS or any(known == warning for known, _ in self._warnings):
             return
-        made = NoticeCard(notice_of(warning))
+        made = NoticeCard(notice_of(warning), actions=self._actions(warning.code, warning.rows))
         self._warnings.append((warning, made))
         self._cards.addWidget(made)
 
@@ -181,6 +186,20 @@ class TrainPage(Page):
             if shiboken6.isValid(known[1]):  # the person may have closed it
                 known[1].hide()
                 known[1].deleteLater()
+
+    def _actions(self, code: str, rows: Sequence[str]) -> list[tuple[str, Callable[[], None]]]:
+        """Return what a person can do at once about a problem of this run."""
+        spec, follower = self.bench.run_spec, self._follower
+        if spec is None or follower is None:
+            return []
+        folder = follower.folder
+        actions: list[tuple[str, Callable[[], None]]] = [
+            (change.title, partial(self.bench.start_again, folder, change)) for change in changes_for(spec, code, rows)
+        ]
+        if rows:
+            title = "Show these rows" if len(rows) > 1 else "Show this row"
+            actions.append((title, lambda: self.bench.rows_wanted.emit(list(rows))))
+        return actions
 
     def _clear_cards(self) -> None:
         self._ending, self._ending_card = None, None

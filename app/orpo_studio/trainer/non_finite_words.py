@@ -1,0 +1,99 @@
+"""What to say of numbers that are not finite: which pairs, what is kept, and what to change."""
+
+from collections.abc import Sequence
+
+from orpo_studio.config import RunSpec
+from orpo_studio.config.option import format_number
+from orpo_studio.data.pair import Message, Pair
+from orpo_studio.trainer.non_finite import MOST_SKIPPED, NonFiniteError
+from orpo_studio.trainer.problems import TrainerProblem
+
+_NAMED = 20
+"""So many rows are named in the text; all of them are in `TrainerProblem.rows`."""
+_QUOTED = 2
+_EXCERPT = 60
+
+
+def not_finite(
+    error: NonFiniteError, spec: RunSpec, pairs: Sequence[Pair], *, kept: str, broken: Sequence[str]
+) -> TrainerProblem:
+    """Return the problem of a run that cannot go on.
+
+    Args:
+        error: what was found.
+        spec: the run's settings.
+        pairs: the texts of the error's pairs.
+        kept: which state is kept, as a sentence.
+        broken: names of the base model's own weights that are not finite.
+    """
+    rows = list(dict.fromkeys(row_name(pair, spec) for pair in pairs))
+    damaged = f" The base model itself holds numbers that are not finite: {', '.join(broken)}." if broken else ""
+    if error.what == "weights" and error.step == 0:
+        return TrainerProblem(
+            "damaged-weights",
+            "The weights are not finite numbers before the first step.",
+            detail=f"Nothing was trained. {kept}{damaged}",
+            hint="A file is damaged: one of the base model's or, after a resume, of the checkpoint. Copy or download "
+            "the base model again, then start again.",
+        )
+    which = _which(error, rows, "" if spec.data.mix else " of the source")
+    if error.what == "float16":
+        return TrainerProblem(
+            "float16-overflow",
+            f"The gradient is out of float16's range: {MOST_SKIPPED} steps in a row could not be made.",
+            detail=f"The scale of the loss was lowered each time, and no lower one can help. {kept}{damaged}",
+            hint=f"Start again with precision bfloat16 or float32, or with a lower learning rate than {_rate(spec)}.",
+            rows=rows,
+        )
+    if error.what == "weights":
+        return TrainerProblem(
+            "non-finite-weights",
+            f"Step {error.step} made weights that are not finite numbers.",
+            detail=f"They were not saved. {kept} {which}{_quoted(pairs)}{damaged}",
+            hint=f"A step this large comes from a learning rate that is too high: start again with a lower one than "
+            f"{_rate(spec)}.",
+            rows=rows,
+        )
+    look = (
+        "Look at these rows and start again without them" if len(rows) > 1 else "Look at this row and start without it"
+    )
+    return TrainerProblem(
+        "non-finite",
+        f"The {error.what} of step {error.step} is not a finite number.",
+        detail=f"The step was not made. {kept} {which}{_quoted(pairs)}{damaged}",
+        hint="The base model's file is damaged: copy or download it again."
+        if broken
+        else f"{look}. If nothing is wrong with them, start again with a lower learning rate than {_rate(spec)}"
+        + (", or with precision float32." if spec.recipe.precision != "fp32" else "."),
+        rows=rows,
+    )
+
+
+def row_name(pair: Pair, spec: RunSpec) -> str:
+    """Return a pair's row as ``data.skip_rows`` names it: with its source, where there are several to train on."""
+    return f"{pair.file}:{pair.source_row}" if spec.data.mix else str(pair.source_row)
+
+
+def _which(error: NonFiniteError, rows: Sequence[str], where: str) -> str:
+    named = ", ".join(rows[:_NAMED]) + (f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else "")
+    word = "row" if len(rows) == 1 else "rows"
+    if len(error.pairs) < error.of:
+        return f"Of the step's {error.of} pairs it comes from {word} {named}{where}."
+    return f"Its pairs are {word} {named}{where}."
+
+
+def _quoted(pairs: Sequence[Pair]) -> str:
+    """Return the beginnings of the first few pairs, by which a person knows them again."""
+    return "".join(
+        f"\nRow {pair.source_row}: {_begin(pair.prompt[-1:])} → {_begin(pair.chosen)} · {_begin(pair.rejected)}"
+        for pair in pairs[:_QUOTED]
+    )
+
+
+def _begin(messages: Sequence[Message]) -> str:
+    text = " ".join(" ".join(message["content"][: 4 * _EXCERPT] for message in messages).split())
+    return f"“{text[:_EXCERPT].rstrip()}…”" if len(text) > _EXCERPT else f"“{text}”"
+
+
+def _rate(spec: RunSpec) -> str:
+    return format_number(spec.recipe.learning_rate)
