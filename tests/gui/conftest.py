@@ -25,6 +25,15 @@ def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "preferences_file", lambda: tmp_path / "preferences.json")
 
 
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what waits for a pause in typing wait less: tests type, look and go on hundreds of times."""
+    for pause in ("choices.SETTLE_MS", "doctor.examination.SETTLE_MS", "pairs.source._SETTLE_MS"):
+        monkeypatch.setattr(f"orpo_studio.gui.{pause}", 20)
+    for pause in ("pairs.tools._PAUSE_MS", "pairs.columns._PAUSE_MS"):
+        monkeypatch.setattr(f"orpo_studio.gui.{pause}", 30)
+
+
 @pytest.fixture
 def bench(qtbot: QtBot, qapp: object, tmp_path: Path) -> Iterator[Workbench]:
     """A real workbench on an empty workspace, without a window."""

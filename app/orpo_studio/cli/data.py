@@ -183,7 +183,7 @@ def _say_counts(data: "PreparedData", output: Output) -> None:
 
     summary = data.summary
     for source in summary.sources:
-        output.say(f"{Path(source.path).name}: {source.rows_in:,} rows, {source.pairs:,} pairs. {source.evidence}")
+        output.say(f"{source.name}: {source.rows_in:,} rows, {source.pairs:,} pairs. {source.evidence}")
     aside = sum(summary.set_aside.values())
     output.say(f"{summary.rows_in:,} rows = {summary.rows_used:,} used + {aside:,} set aside")
     for reason, count in sorted(summary.set_aside.items(), key=lambda item: -item[1]):
