@@ -8,6 +8,7 @@ import pytest
 
 from helpers.pair_files import text_row, write_jsonl
 from helpers.prepared_pairs import pair, prepared
+from orpo_studio import paths
 from orpo_studio.data.conversion import convert, convert_plan
 from orpo_studio.data.doctor.columns import open_pairs
 from orpo_studio.data.doctor.duplicates import near_duplicates
@@ -162,6 +163,25 @@ def test_that_prompts_of_one_form_are_no_overlap_where_what_they_ask_differs(tmp
     train = [pair(text, "It is on its way.", "No idea.") for text in asked[:40]]
     held = [pair(text, "It is on its way.", "No idea.") for text in (*asked[40:], asked[3].upper() + " Thanks")]
     assert rows(report(tmp_path, train, held), "held-out-overlap") == (3,)
+
+
+def near_prompts(data: PreparedData) -> list[tuple[set[str], set[str]]]:
+    """Return the words of the prompts that count as nearly held out, each with those of its held-out one."""
+    with open_pairs(data.folder, train=data.summary.train) as opened:
+        near = gather(opened, ()).nearly_held_out
+        prompts = [[opened.one(int(row)).text("prompt", 0) for row in pair] for pair in near]
+    return [(set(one.lower().split()), set(other.lower().split())) for one, other in prompts]
+
+
+def test_that_the_demos_questions_overlap_only_where_a_greeting_alone_differs(tmp_path: Path) -> None:
+    found = near_prompts(convert(paths.demo_data(), tmp_path / "out", held_out=paths.demo_held_out(), seed=1))
+    assert 1 <= len(found) <= 10
+    assert all(one <= other or other <= one for one, other in found)
+
+
+@pytest.mark.skipif(not DEMO.exists(), reason="the shared data is not there")
+def test_that_tasks_with_the_same_instructions_are_no_overlap(tmp_path: Path) -> None:
+    assert near_prompts(convert(DEMO, tmp_path / "out", held_out=0.3, seed=1)) == []
 
 
 def test_that_findings_name_the_rows_and_of_a_mix_the_files(tmp_path: Path) -> None:
