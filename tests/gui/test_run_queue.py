@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtCore import QModelIndex, Qt, QTimer
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
@@ -264,3 +264,16 @@ def test_that_what_cannot_be_added_is_told(
     (card,) = window.notices.cards()
     assert "already being worked on" in card.notice.title
     run.close()
+
+
+def test_that_runs_are_listed_however_often_one_asks_for_them(
+    qtbot: QtBot, window: MainWindow, waiting: list[RunFolder], kept: list[Path]
+) -> None:
+    runs = window.bench.runs
+    looked: list[int] = []
+    runs.looked.connect(lambda: looked.append(len(runs.summaries)))
+    timer = QTimer(window, interval=0)
+    timer.timeout.connect(runs.refresh)  # again while each look is under way
+    timer.start()
+    qtbot.waitUntil(lambda: looked[-3:] == [3, 3, 3], timeout=10_000)
+    timer.stop()

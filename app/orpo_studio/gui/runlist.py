@@ -35,7 +35,7 @@ class RunList(QObject):
         self.problem = ""
         self._watch: CardWatch | None = None
         self._task: Task | None = None
-        self._again = False
+        self._again = self._was_dropped = False
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self._on_time)
 
@@ -60,7 +60,7 @@ class RunList(QObject):
         self.start()
 
     def refresh(self) -> None:
-        """Look now. What a look that is under way brings is older than what was done meanwhile: it is dropped."""
+        """Look now. What a look that is under way brings is older than what was done meanwhile: it is dropped, once."""
         if self._task is not None:
             self._again = True
             return
@@ -83,15 +83,19 @@ class RunList(QObject):
 
     def _done(self, found: "_Found") -> None:
         self._task, self.problem = None, ""
-        if self._again:
-            self._again = False
+        again, self._again = self._again, False
+        if again and not self._was_dropped:
+            self._was_dropped = True
             self.refresh()
             return
+        self._was_dropped = False
         summaries, self.card, self.obstacle = found
         if [_face(s) for s in summaries] != [_face(s) for s in self.summaries]:
             self.summaries = summaries
             self.changed.emit()
         self.looked.emit()
+        if again:
+            self.refresh()
 
     def _failed(self, error: Exception) -> None:
         self._task, self._again, self.problem = None, False, f"The runs in {self.workspace} cannot be listed: {error}."
