@@ -22,10 +22,14 @@ _MOST_BYTES = 8_000_000
 
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{16,}|AKIA[A-Z0-9]{16}")
 _NAMED = re.compile(
-    r"(?i)(bearer\s+|(?:token|password|secret|api[_-]?key)[\\\"']*\s*[=:]\s*[\\\"']*|://[^\s/@:]+:)[^\s\"',@\\]+"
+    r"(?i)(bearer\s+|(?:token|password|passwd|secret|(?:api|access|secret)[_-]?key)[\\\"']*\s*[=:]\s*[\\\"']*"
+    r"|://[^\s/@:]+:)[^\s\"',@\\]+"
 )
 """A name that says that a secret follows, or a user name in an address, and the secret."""
 
+
+_SECRET_NAME = re.compile(r"(?i)token|secret|passw|credential|(?:api|access|private)_?key")
+_SHORTEST_SECRET = 8
 
 _QUOTING = (SampleAnswer, UnknownEvent)
 """Events that quote prompts or answers, which are data; and those of which it is not known."""
@@ -85,4 +89,12 @@ def clean(text: str) -> str:
     if len(home) > 1:
         text = text.replace(home, "~")
         text = text.replace(home.replace("\\", "\\\\"), "~")  # as JSON and TOML write it on Windows
+    for secret in _secrets_at_hand():
+        text = text.replace(secret, "[removed]")
     return _NAMED.sub(r"\1[removed]", _TOKEN.sub("[removed]", text))
+
+
+def _secrets_at_hand() -> list[str]:
+    """Return the values of this process's environment that are secrets by their names."""
+    named = (value for name, value in os.environ.items() if _SECRET_NAME.search(name))
+    return [value for value in named if len(value) >= _SHORTEST_SECRET]

@@ -17,7 +17,7 @@ from orpo_studio.trainer.problems import TrainerProblem
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
-MOST_BYTES = 16_000_000
+MOST_BYTES = 1_000_000
 
 _OURS = {
     "auto_mapping",

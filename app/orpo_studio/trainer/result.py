@@ -41,6 +41,7 @@ def copy_adapter(adapter: Path, target: Path) -> dict[str, float]:
     Raises:
         TrainerProblem: a weight is not finite.
     """
+    require_plain_lora(adapter)
     parameters = 0
     with safe_open(adapter / ADAPTER_WEIGHTS, framework="pt") as weights:
         for name in weights.keys():  # noqa: SIM118 - not a dict
@@ -53,7 +54,6 @@ def copy_adapter(adapter: Path, target: Path) -> dict[str, float]:
                     detail=f"The first is in {name}.",
                     hint="Train the run again with a lower learning rate.",
                 )
-    require_plain_lora(adapter)
     for path in adapter.iterdir():  # what belongs to an adapter; a run of somebody else may bring anything besides
         if path.suffix in _SHIPPED and path.is_file() and not path.is_symlink():
             shutil.copyfile(path, target / path.name)

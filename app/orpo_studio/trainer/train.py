@@ -1,6 +1,7 @@
 """The job "train": from a run's specification to its adapter, resuming where an earlier attempt left off."""
 
 import contextlib
+import pickle  # for the name of its error alone
 
 from orpo_studio.config import RunSpec
 from orpo_studio.config.plan import Plan, make_plan
@@ -208,10 +209,23 @@ class _Training:
             raise self._in_words(error, self._keep_last_good(error)) from error
         except NotSavedError as error:
             raise self._not_saved(error) from error
+        except pickle.UnpicklingError as error:
+            raise self._unsafe() from error
         except Exception as error:
             if is_out_of_memory(error) and self._trainer.at_once == 1:
                 raise not_enough_memory(self._context.spec, self._card, self._trainer.way, error) from error
             raise
+
+    def _unsafe(self) -> TrainerProblem:
+        """Say that a checkpoint asks for more than numbers to be loaded."""
+        name = self._resume.path.name if self._resume else "The checkpoint"
+        return TrainerProblem(
+            "unsafe-file",
+            "The checkpoint holds something other than numbers, so it was not opened.",
+            detail=f"{name} in the run's folder has a file that would run code when it is loaded.",
+            hint="It is damaged, or made by somebody who means harm. Delete it: the run goes on from the one before, "
+            "or from its start.",
+        )
 
     def _save_result(self) -> None:
         may_wait = self._context.spec.train.checkpoint_failure == "go_on" and not self._reporter.stopped
