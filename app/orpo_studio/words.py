@@ -3,11 +3,11 @@
 import math
 import re
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
-    """Return a text without control characters but tab and line feed.
+    """Return a text without control characters but tab and line feed, and without those that turn the writing around.
 
     Names, data and answers come from elsewhere: printed as they are, they could move a terminal's cursor, rename its
     window or hide what stands before.

@@ -259,3 +259,28 @@ def test_that_a_run_launched_twice_is_counted_once_more(run: RunFolder) -> None:
     with run.events_file.open("a") as file:
         file.writelines(RunLaunched(seq=1, attempt=1).model_dump_json() + "\n" for _ in range(3))
     assert summarize(run).fold.gaps == 3
+
+
+def test_that_no_text_of_a_run_moves_the_terminal(run: RunFolder) -> None:
+    import io
+
+    from rich.console import Console
+
+    from orpo_studio.cli.progress import LiveProgress, PlainProgress
+    from orpo_studio.events import Problem, RunState, Stage
+
+    evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202ehidden"
+    events = [
+        Stage(name="x", title=evil, done=1, total=3, unit=evil),
+        Problem(severity="error", code=evil, title=evil, detail=evil, hint=evil),
+    ]
+    state = RunState()
+    for event in events:
+        state.apply(event)
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    for progress in (LiveProgress(console, run, state), PlainProgress(console)):
+        with progress:
+            progress.update(events, state)
+    for trap in ("\x1b]0", "\x07", "\x1b[2J", "\x9b", "\u202e"):
+        assert trap not in screen.getvalue()

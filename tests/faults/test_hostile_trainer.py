@@ -73,10 +73,9 @@ def seal(checkpoint: Path) -> None:
         ["optimizer.pt"],
         ["scheduler.pt"],
         ["rng_state.pth"],
-        ["scaler.pt"],
         ["training_args.bin", "pytorch_model.bin", "adapter_model.bin", "random_states_0.pkl"],
     ],
-    ids=["optimizer", "scheduler", "random numbers", "scaler", "what is not read"],
+    ids=["optimizer", "scheduler", "random numbers", "what is not read"],
 )
 def test_that_no_pickle_of_a_checkpoint_is_run(gift: RunFolder, tmp_path: Path, names: list[str]) -> None:
     checkpoint = to_be_resumed(gift)

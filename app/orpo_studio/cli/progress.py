@@ -183,9 +183,9 @@ class LiveProgress:
         done, total, unit = _measure(state)
         head = Table.grid(padding=(0, 2))
         head.add_row(
-            Text(_doing(state), style="bold"),
+            Text(printable(_doing(state)), style="bold"),
             ProgressBar(total=total or None, completed=done, width=32, pulse=not total and state.ended is None),
-            Text(f"{done:,}/{total:,} {unit}".strip() if total else ""),
+            Text(printable(f"{done:,}/{total:,} {unit}".strip()) if total else ""),
             Text(remaining(state), style="dim"),
         )
         lines = [head]

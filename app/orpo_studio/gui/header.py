@@ -3,6 +3,7 @@
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QToolButton
 
+from orpo_studio import words
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label
 from orpo_studio.gui.widgets.elided import ElidedLabel
@@ -59,7 +60,8 @@ class Header(QFrame):
         self.new_run.setVisible(follower is not None)
         if follower is not None:
             spec = self._bench.run_spec
-            self.run_title.setText((spec.name if spec else "") or follower.folder.id)
+            name = (spec.name if spec else "") or follower.folder.id
+            self.run_title.setText(words.one_line(words.printable(name)))
         else:
             name = str(self._bench.draft.values.get("name", ""))
             if name != self.name.text():

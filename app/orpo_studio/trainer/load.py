@@ -64,9 +64,18 @@ def read_card(spec: RunSpec) -> ModelCard:
     """Describe the run's base model from its files.
 
     Raises:
+        TrainerProblem: it is not there.
         ModelProblem: it cannot be trained, with the reason.
     """
-    return inspect_model(model_folder(spec.model.path))
+    folder = model_folder(spec.model.path)
+    if not folder.exists():
+        raise TrainerProblem(
+            "base-missing",
+            "The base model of this run is not where it was.",
+            detail=f"There is no {folder}. The run, or the model, may have been moved, or come from another machine.",
+            hint="Put the model there, or write its present place after path under [model] in the run's run.toml.",
+        )
+    return inspect_model(folder)
 
 
 def choose_device() -> torch.device:

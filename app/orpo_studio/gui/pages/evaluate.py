@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from orpo_studio import words
 from orpo_studio.events import AnyEvent, JobEnded, RunEnded, SampleAnswer, Stage
 from orpo_studio.gui.answers.comparison import Comparison
 from orpo_studio.gui.answers.pairing import paired_answers
@@ -190,7 +191,7 @@ class EvaluatePage(Page):
         shown = busy and follower.fold.job == Job.EVALUATE.value
         self.progress.setVisible(shown)
         if shown and stage is not None:
-            self.doing.setText(stage.title)
+            self.doing.setText(words.one_line(stage.title, 60))
             show_share(self.progress, stage.done, stage.total)
         elif has_result and busy:
             self.progress.setVisible(True)

@@ -24,6 +24,7 @@ from orpo_studio.gui.runs.face import fold_face
 from orpo_studio.gui.theme import em, figure_font
 from orpo_studio.gui.widgets.bar import SlimBar, show_share
 from orpo_studio.gui.widgets.basic import button, label, set_kind
+from orpo_studio.gui.widgets.elided import ElidedLabel
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.queue import ordinal
 
@@ -40,7 +41,7 @@ class ProgressStrip(QFrame):
         self._follower: RunFollower | None = None
         self.sign = label("")
         self.state = label("", "heading")
-        self.stage = label("", "muted")
+        self.stage = ElidedLabel("", "muted")
         self.figures = {name: _Figure(title) for name, title in _FIGURES}
         self.bar = SlimBar("Progress of the run")
         self.sample = button("Sample now", self._ask_sample, hint="Let the model answer as trained so far")
