@@ -55,8 +55,8 @@ def read_plain(path: Path, most: int, *, follow_link: bool = False) -> bytes:
         OSError: it cannot be read, or holds more than ``most`` bytes (``EFBIG``).
     """
     with os.fdopen(open_plain(path, follow_link=follow_link), "rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
+        content = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
+    if content is None or len(content) > most:
         raise OSError(errno.EFBIG, f"holds more than {most:,} bytes", str(path))
     return content
 

@@ -30,7 +30,7 @@ _WIDEST = 10_000
 """For what pads, indents or rounds."""
 _CHARACTERS_A_STEP = 256
 _MOST_BITS = 100_000
-_WIDE_FORMAT = re.compile(r"[0-9]{5,}|%[^%a-zA-Z]*\\*")
+_WIDE_FORMAT = re.compile(r"[0-9]{5,}|%[^%a-zA-Z]*\*")
 _PADS = frozenset({"ljust", "rjust", "center", "zfill", "expandtabs", "indent", "batch", "slice", "wordwrap", "round"})
 _WRITES = frozenset({"format", "format_map", "join", "pprint", "replace", "string", "tojson", "urlencode", "xmlattr"})
 
