@@ -30,7 +30,7 @@ _LOOK_SECONDS = 0.5
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Do it; returns the exit code."""
     workspace = arguments.workspace or default_workspace()
-    if arguments.action == "list":
+    if arguments.action in {None, "list"}:
         return _list(workspace, output)
     if arguments.action == "clear":
         return _clear(workspace, output)

@@ -23,7 +23,7 @@ def add_queue_actions(
     run_help: str,
 ) -> None:
     """Declare the actions and their arguments."""
-    actions = queue.add_subparsers(metavar="ACTION", dest="action", required=True, parser_class=parser_class)
+    actions = queue.add_subparsers(metavar="ACTION", dest="action", parser_class=parser_class)
     for name, words in ACTIONS.items():
         action = actions.add_parser(name, help=words, description=sentence(words), parents=[common])
         if name not in {"list", "clear"}:

@@ -61,6 +61,7 @@ def test_that_runs_are_added_moved_and_taken_out(
     assert queued(say("queue", "down", one, "--json")) == [three, one, two]
     assert queued(say("queue", "up", three, "--json")) == [three, one, two]
     assert "1st  " + three in say("queue", "list").out
+    assert say("queue").out == say("queue", "list").out
     assert "waiting, 2nd" in say("runs").out
     assert {entry["id"]: entry.get("place") for entry in say("runs", "--json").result["runs"]} == {
         three: 1, one: 2, two: 3,
