@@ -116,7 +116,8 @@ def _is_well(fault: dict[str, Any]) -> bool:
 
 def _say(record: dict[str, Any], known: list[dict[str, Any]], begun: float) -> None:
     def name(fault: dict[str, Any]) -> str:
-        return f"{fault['victim']} in {fault['moment']['phase']}" + ("" if fault["injected"] else " (missed)")
+        at = f" at {fault['written']:,} bytes" if fault["written"] else ""
+        return f"{fault['victim']} in {fault['moment']['phase']}{at}" + ("" if fault["injected"] else " (missed)")
 
     kills = ", ".join(map(name, record["faults"]))
     minutes = (time.monotonic() - begun) / 60

@@ -17,6 +17,7 @@ from faults.moments import (
     Moment,
     creep,
     delay,
+    size_of,
     wait_for_begin,
 )
 from faults.processes import (
@@ -48,6 +49,8 @@ class Fault:
         moment: when.
         victim: who.
         injected: it came about; not where the job was over before.
+        written: bytes that lay in the folder that was being written, where the moment goes by them; 0 once it has
+            been given its place.
         lost, doubled: events.
         untrue: what was shown or recorded and is not so.
         different: figures that are not those of an undisturbed run.
@@ -57,6 +60,7 @@ class Fault:
     moment: Moment
     victim: str
     injected: bool = False
+    written: int = 0
     lost: int = 0
     doubled: int = 0
     untrue: list[str] = field(default_factory=list)
@@ -197,6 +201,7 @@ class Life:
             wanted = 1.1 * moment.share * self._reference.sizes[moment.phase]
             if trainer is None or not creep(trainer.pid, writing, wanted, is_over=attempt.is_over):
                 return
+            fault.written = size_of(writing)
         if attempt.is_over() or (fault.victim == "trainer" and attempt.find_trainer() is None):
             return
         fault.injected = True

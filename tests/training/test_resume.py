@@ -11,10 +11,11 @@ from safetensors.torch import load_file
 
 from helpers.training import ask_at_step, losses, make_run, of_kind, outcome, run
 from orpo_studio.events import CheckpointSaved, Event, PathChosen, Problem, SampleAnswer, TrainingStarted, TrainMetrics
-from orpo_studio.runs import RunFolder
+from orpo_studio.runs import RunFolder, ask
 from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.heldout import HeldOut
 from orpo_studio.trainer.orpo import StudioOrpoTrainer
+from orpo_studio.trainer.reporter import Reporter
 from orpo_studio.trainer.scoring.batch import PairBatch
 from orpo_studio.trainer.scoring.first_batch import NotProvenError, Proof
 from orpo_studio.trainer.scoring.ladder import Way
@@ -162,6 +163,28 @@ def test_that_a_run_killed_before_its_base_had_answered_has_it_answer_later(
     assert outcome(second) == "completed"
     answers = [event for event in of_kind(first + second, SampleAnswer) if event.source == "base"]
     assert len({event.prompt for event in answers}) == len(answers) == 3
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_that_a_stop_that_nobody_asked_for_is_told_as_such(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch, *, is_asked: bool
+) -> None:
+    folder = make_run(tmp_path, tiny_model, pairs_file)
+    original = Reporter.on_step_begin
+
+    def on_step_begin(self: Reporter, args: Any, state: Any, control: Any, **options: Any) -> None:
+        if state.global_step == 2:
+            self._context.lifeline.cut()  # as at the end of the supervisor
+            if is_asked:
+                ask(folder, "stop")
+        original(self, args, state, control, **options)
+
+    monkeypatch.setattr(Reporter, "on_step_begin", on_step_begin)
+
+    events = run(folder)
+
+    assert outcome(events) == "stopped"
+    assert [problem.code for problem in of_kind(events, Problem)] == ([] if is_asked else ["cut-off"])
 
 
 def test_that_a_checkpoint_that_lacked_nothing_but_its_place_counts(

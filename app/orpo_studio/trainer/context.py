@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from orpo_studio.config import RunSpec
-from orpo_studio.events import EventLog, RunState, Stage
+from orpo_studio.events import EventLog, Problem, RunState, Stage
 from orpo_studio.events.types import Event
 from orpo_studio.runs import RunFolder, pending, take
 from orpo_studio.trainer.problems import StopNow
@@ -19,6 +19,14 @@ Outcome = Literal["completed", "stopped", "paused"]
 
 _STAGE_SECONDS = 0.25
 """Progress of a stage is said at most this often."""
+
+_CUT_OFF = Problem(
+    severity="warning",
+    code="cut-off",
+    title="This was stopped from outside the program.",
+    detail="The process that watches over it was ended, or the system asked it to end, as at log-out or shutdown.",
+    hint="What was reached is saved. Resume it, or start it again, when you like.",
+)
 
 
 class Lifeline:
@@ -88,6 +96,11 @@ class JobContext:
     def only_pause_wanted(self) -> bool:
         """Tell whether what is asked for is a pause; a stop that is asked for as well outweighs it."""
         return not self.lifeline.is_cut and not pending(self.folder, "stop") and pending(self.folder, "pause")
+
+    def tell_whether_cut_off(self) -> None:
+        """Warn where the stop about to be made was asked for by nobody in the program."""
+        if self.lifeline.is_cut and not pending(self.folder, "stop") and not pending(self.folder, "pause"):
+            self.say(_CUT_OFF)
 
     def forget_stop(self) -> None:
         """Take the request to stop or to pause, once it is answered."""

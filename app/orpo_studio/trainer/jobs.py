@@ -47,6 +47,8 @@ def _run(
         outcome = _dispatch(context, job)
         _say_end(folder, job, log, outcome)
     except StopNow:
+        if context is not None:
+            context.tell_whether_cut_off()
         outcome = "paused" if context is not None and context.only_pause_wanted() else "stopped"
         for answered in ("stop", "pause"):
             take(folder, answered)

@@ -92,6 +92,7 @@ class Reporter(TrainerCallback):
         self._answer_samples(step)
         if self._context.stop_wanted() and not last:
             self.paused = self._context.only_pause_wanted()
+            self._context.tell_whether_cut_off()
             self._context.say(StopRequested(step=step, to_pause=self.paused))
             self._context.forget_stop()
             self.stopped = True
