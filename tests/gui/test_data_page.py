@@ -10,6 +10,8 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from orpo_studio.config.sections import DataSection
+from orpo_studio.data.conversion import convert
 from orpo_studio.data.problem import ConversionCancelled
 from orpo_studio.gui.pages.data import DataPage
 from orpo_studio.gui.pairs.more_sources import MoreSources
@@ -302,3 +304,21 @@ def test_that_a_search_without_a_match_says_so_in_the_table(
     page.browser.tools.clear()
     qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
     assert not page.browser.nothing.isVisibleTo(page)
+
+
+def test_that_a_run_shows_the_pairs_it_was_trained_on_whatever_became_of_their_source(
+    qtbot: QtBot, bench: Workbench, page: DataPage, tmp_path: Path
+) -> None:
+    source = write_pairs(tmp_path / "pairs.jsonl")
+    trained_on = convert(source, tmp_path / "run" / "data", held_out=0.1, seed=42)
+    write_pairs(source, count=60)
+    bench.data.choose(DataSection(source=str(source)), 512, "", trained_on.folder)
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+    assert page.counts.text().startswith("40 rows =")
+    source.unlink()
+    bench.data.choose(DataSection(source=str(source)), 1024, "", trained_on.folder)
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+    assert page.counts.text().startswith("40 rows =")
+    bench.data.choose(DataSection(source=str(source)), 512, "", tmp_path / "none yet")
+    qtbot.waitUntil(lambda: page.is_settled, timeout=20_000)
+    assert page.empty.title.text() == "✕ There is no such file."
