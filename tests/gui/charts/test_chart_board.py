@@ -1,11 +1,12 @@
 """The board: cards, shared controls, one clock."""
 
+import numpy as np
 import pytest
 from chart_feed import falling, settle
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from orpo_studio.gui.charts import Chart, ChartBoard, ViewOptions
+from orpo_studio.gui.charts import Chart, ChartBoard, Point, ViewOptions
 
 FED = (
     "loss",
@@ -150,3 +151,18 @@ def test_that_cards_share_the_width_there_is(board: ChartBoard, qtbot: QtBot, wi
     qtbot.waitUntil(lambda: len({chart.x() for chart in board.charts.values()}) == columns)
     cards = [chart.geometry() for chart in board.charts.values()]
     assert not any(one.intersects(other) for one in cards for other in cards if one is not other)
+
+
+def test_that_a_stream_of_ever_new_metrics_gets_no_more_curves_than_anybody_can_look_at(
+    board: ChartBoard, qtbot: QtBot
+) -> None:
+    names = [f"odd/{number}" for number in range(200)]
+    board.extend(Point(name, 1, 0.1, 2.0, 0.5) for name in names[:100])
+    steps = np.array([2.0, 3.0])
+    board.extend_steps(["loss", *names], steps, steps / 10, steps * 2, np.ones((2, 201)))
+    settle(qtbot, board)
+    other = board.charts["Other"]
+    assert len(other.plot.curves) == 40
+    assert other.header.title.text() == "Other: the first 40 metrics"
+    assert [len(curve.series) for curve in other.plot.curves] == [3] * 40
+    assert len(board.charts["Loss"].plot.curve("loss", "training").series) == 2

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from orpo_studio.gui.charts.arrays import Floats
 from orpo_studio.gui.charts.batch import sort_into_curves
-from orpo_studio.gui.charts.cards import CARDS, OTHER, OTHER_HUES, OTHER_SHOWN
+from orpo_studio.gui.charts.cards import CARDS, OTHER, OTHER_HUES, OTHER_MOST, OTHER_SHOWN
 from orpo_studio.gui.charts.chart import Chart
 from orpo_studio.gui.charts.clock import RefreshClock
 from orpo_studio.gui.charts.controls import Controls
@@ -120,7 +120,8 @@ class ChartBoard(QWidget):
 
     def extend(self, points: Iterable[Point]) -> None:
         """Add values in the order they were logged. A metric without a card gets a place on 'Other'."""
-        for (name, kind), (rows, values) in sort_into_curves(points, self._timeline, self._last_row).items():
+        drawn = (point for point in points if self._find_home(point.name) is not None)
+        for (name, kind), (rows, values) in sort_into_curves(drawn, self._timeline, self._last_row).items():
             self._home[name].extend_rows(name, kind, rows, values)
 
     def extend_steps(
@@ -135,11 +136,12 @@ class ChartBoard(QWidget):
             seconds: the same in seconds.
             values: a row for each step, a column for each metric.
         """
-        charts = [self._chart_of(name) for name in names]
+        charts = [self._find_home(name) for name in names]
         first = self._timeline.extend(steps, epochs, seconds)
         rows = np.arange(first, first + len(steps))
         for chart, name, column in zip(charts, names, values.T, strict=True):
-            chart.extend_rows(name, "training", rows, column)
+            if chart is not None:
+                chart.extend_rows(name, "training", rows, column)
 
     def add_mark(self, mark: Mark) -> None:
         """Draw a vertical line on every chart where something happened."""
@@ -206,20 +208,25 @@ class ChartBoard(QWidget):
         chart.failed.connect(self.failed)
         return chart
 
-    def _chart_of(self, name: str) -> Chart:
-        if name not in self._home:
-            chart = self.charts.get(OTHER.title)
-            if chart is None:
-                chart = self.add_card(OTHER)
-            count = sum(home is chart for home in self._home.values())
-            chart.add_lane(LaneStyle(name, name, signed=True))
-            hue = OTHER_HUES[count % len(OTHER_HUES)]
-            chart.add_curve(CurveStyle(name, name, hue, lane=name, shown=count < OTHER_SHOWN))
-            self._home[name] = chart
-        return self._home[name]
+    def _find_home(self, name: str) -> Chart | None:
+        """Return the chart of a metric; for one that no card names, a place on 'Other' while that has room."""
+        if name in self._home:
+            return self._home[name]
+        chart = self.charts.get(OTHER.title)
+        if chart is None:
+            chart = self.add_card(OTHER)
+        count = sum(home is chart for home in self._home.values())
+        if count >= OTHER_MOST:
+            chart.header.title.setText(f"{OTHER.title}: the first {OTHER_MOST} metrics")
+            return None
+        chart.add_lane(LaneStyle(name, name, signed=True))
+        hue = OTHER_HUES[count % len(OTHER_HUES)]
+        chart.add_curve(CurveStyle(name, name, hue, lane=name, shown=count < OTHER_SHOWN))
+        self._home[name] = chart
+        return chart
 
     def _last_row(self, name: str, kind: Kind) -> int:
-        return self._chart_of(name).last_row(name, kind)
+        return self._home[name].last_row(name, kind)
 
     def _toggle(self, chart: Chart) -> None:
         if self._expanded is chart:

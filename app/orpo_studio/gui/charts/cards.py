@@ -77,5 +77,7 @@ CARDS = (LOSS, PREFERENCE, LOG_PROBABILITIES, OPTIMIZATION, MACHINE)
 
 OTHER = CardStyle("Other", [], [])
 OTHER_HUES: tuple[Hue, ...] = ("tuned", "chosen", "rejected", "base", "attention")
+OTHER_MOST = 40
+"""So many unknown metrics have a curve: each takes milliseconds to make. All are in the run's events."""
 OTHER_SHOWN = 3
 """So many unknown metrics are drawn unasked, each in a lane of its own; the others wait in the legend."""
