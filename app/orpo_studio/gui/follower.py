@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from orpo_studio.events import AnyEvent, EventTail, Machine, RunState, TrainMetrics
+from orpo_studio.events import AnyEvent, EventTail, Folded, Machine, RunState, TrainMetrics, fold_stream
 from orpo_studio.events.state import StateName
 from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.runs import RunFolder, is_held, mark_lost
@@ -54,6 +54,7 @@ class RunFollower(QObject):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.poll)
         self._replaying = True
+        self._outcome: StateName | None = None
         self._recording: Task | None = None
         self._is_unreadable = False
 
@@ -62,7 +63,8 @@ class RunFollower(QObject):
         """The state of the training."""
         if self._process is not None and not self.fold.attempts:
             return "launching"
-        return self.fold.name(lock_held=self._lock_held or self._process is not None)
+        name = self.fold.name(lock_held=self.is_live)
+        return self._outcome if name == "lost" and self._replaying and self._outcome is not None else name
 
     @property
     def is_live(self) -> bool:
@@ -71,6 +73,7 @@ class RunFollower(QObject):
 
     def start(self) -> None:
         """Begin to follow."""
+        self._outcome = _outcome_at_the_end(self.folder)
         self._timer.start(BEHIND_MS)
 
     def stop(self) -> None:
@@ -172,3 +175,13 @@ class RunFollower(QObject):
         if self._only_looks or self.fold.unknown:  # a newer version may have said the end in words not known here
             return False
         return (self.fold.attempts > 0 and self.fold.ended is None) or bool(self.fold.job)
+
+
+def _outcome_at_the_end(folder: RunFolder) -> StateName | None:
+    """Return how a run has ended where its last events say so: it is not lost until all that is written was read."""
+    try:
+        size = folder.events_file.stat().st_size
+        last = fold_stream(folder.events_file, Folded(read_to=max(0, size - SLICE_BYTES))).state
+    except OSError:
+        return None
+    return last.name(lock_held=False) if last.ended is not None or last.place is not None else None
