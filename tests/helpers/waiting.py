@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20.0, what: str = "the condition") -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60.0, what: str = "the condition") -> None:
     """Return as soon as the condition holds; fail after a while."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -94,7 +94,7 @@ def test_that_sleep_is_inhibited_while_a_run_is_live_and_no_longer(
     assert any(run.id in argument for argument in json.loads(called.read_text())[1:])
     assert _alive(called)
     ask(run, "stop")
-    assert supervisor.wait(20) == 0
+    assert supervisor.wait(60) == 0
     assert not _alive(called)
 
 
@@ -106,7 +106,7 @@ def test_that_a_killed_supervisor_keeps_no_machine_awake(
     supervisor = launch(run)
     wait_until(called.exists)
     supervisor.kill()
-    supervisor.wait(20)
+    supervisor.wait(60)
     wait_until(lambda: not _alive(called))
 
 

@@ -17,7 +17,6 @@ from orpo_studio.events import (
     JobEnded,
     Machine,
     RunEnded,
-    StopRequested,
     StopStage,
     TrainerHeard,
     TrainerSilent,
@@ -108,7 +107,7 @@ def hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hang]:
             for child in psutil.Process(hanging.process.pid).children(recursive=True):
                 child.kill()
         hanging.process.kill()
-        hanging.process.wait(20)
+        hanging.process.wait(60)
 
 
 def test_that_an_endless_loop_is_told_as_computing_with_its_stack_in_the_log_and_ends_by_a_kill(hang: Hang) -> None:
@@ -118,7 +117,7 @@ def test_that_an_endless_loop_is_told_as_computing_with_its_stack_in_the_log_and
     assert "No progress of the trainer" in hanging.log()
 
     ask(hanging.folder, "stop")
-    assert hanging.process.wait(20) == 1
+    assert hanging.process.wait(60) == 1
 
     assert hanging.stages() == ["asked", "terminated", "killed"]
     deadlines = [event.next_at for event in hanging.all(StopStage)]
@@ -143,7 +142,7 @@ def test_that_a_suspended_trainer_is_told_as_such_and_heard_again_when_it_goes_o
     wait_until(lambda: "most recent call first" in hanging.log())
 
     ask(hanging.folder, "stop")
-    assert hanging.process.wait(20) == 0
+    assert hanging.process.wait(60) == 0
     assert [event.outcome for event in hanging.all(RunEnded)] == ["stopped"]
 
 
@@ -151,7 +150,7 @@ def test_that_a_trainer_that_hears_no_request_leaves_when_it_is_terminated(hang:
     hanging = hang(LEAVES, terminated=60)
     wait_until(lambda: hanging.all(TrainMetrics))
     ask(hanging.folder, "stop")
-    assert hanging.process.wait(20) == 1
+    assert hanging.process.wait(60) == 1
 
     assert hanging.stages() == ["asked", "terminated"]
     assert [(end.outcome, end.forced, end.signal) for end in hanging.all(RunEnded)] == [("failed", True, None)]
@@ -163,40 +162,7 @@ def test_that_a_suspended_trainer_is_woken_to_save(hang: Hang) -> None:
     wait_until(lambda: hanging.all(TrainMetrics))
     hanging.trainer().suspend()
     ask(hanging.folder, "stop")
-    assert hanging.process.wait(20) == 0
-    assert hanging.stages() == ["asked"]
-
-
-def test_that_a_suspended_trainer_is_woken_to_leave(hang: Hang) -> None:
-    hanging = hang(LEAVES, terminated=60)
-    wait_until(lambda: hanging.all(TrainMetrics))
-    hanging.trainer().suspend()
-    ask(hanging.folder, "stop")
-    assert hanging.process.wait(20) == 1
-    assert hanging.stages() == ["asked", "terminated"]
-
-
-def test_that_a_person_can_end_a_run_at_once(hang: Hang) -> None:
-    hanging = hang(LOOPS, silent=60, asked=60, terminated=60)
-    wait_until(lambda: hanging.all(TrainMetrics))
-    ask(hanging.folder, "end_now")
-    wait_until(lambda: "terminated" in hanging.stages())
-    ask(hanging.folder, "end_now")
-    assert hanging.process.wait(20) == 1
-    assert hanging.stages() == ["terminated", "killed"]
-
-
-def test_that_a_trainer_that_still_saves_is_not_disturbed(hang: Hang) -> None:
-    saves = "while not pending(folder, 'stop'): time.sleep(0.01)\nlog.append(StopRequested(step=1))\n"
-    saves += "while not (folder.path / 'go').exists(): beat(); time.sleep(0.02)\nend('stopped')"
-    hanging = hang(f"{BEATS}\n{saves}", asked=0.2, silent=5)
-    wait_until(lambda: hanging.all(TrainMetrics))
-    ask(hanging.folder, "stop")
-    wait_until(lambda: hanging.all(StopRequested))
-    before = hanging.folder.heartbeat.stat().st_mtime
-    wait_until(lambda: hanging.folder.heartbeat.stat().st_mtime > before + 1)  # five times as long as an idle one gets
-    (hanging.folder.path / "go").touch()
-    assert hanging.process.wait(20) == 0
+    assert hanging.process.wait(60) == 0
     assert hanging.stages() == ["asked"]
 
 
@@ -204,7 +170,7 @@ def test_that_a_job_that_hangs_is_ended_and_the_run_stays_what_it_was(hang: Hang
     hanging = hang(f"{BEATS}\nin_a_loop()", Job.EXPORT)
     wait_until(lambda: hanging.all(TrainMetrics))
     ask(hanging.folder, "stop")
-    assert hanging.process.wait(20) == 1
+    assert hanging.process.wait(60) == 1
     (end,) = hanging.all(JobEnded)
     assert isinstance(end, JobEnded)
     assert (end.job, end.forced) == ("export", True)

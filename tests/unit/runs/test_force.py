@@ -38,7 +38,7 @@ def supervisor(run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         with suppress(psutil.NoSuchProcess):
             trainer.kill()
     process.kill()
-    process.wait(20)
+    process.wait(60)
 
 
 def end_of(run: RunFolder) -> RunEnded:
@@ -55,7 +55,7 @@ def test_that_a_supervisor_that_answers_does_it(run: RunFolder, supervisor: "sub
     assert end_now(run) == "asked"
     wait_until(lambda: any(isinstance(event, StopStage) for event in read_events(run.events_file)))
     assert end_now(run) == "asked"
-    assert supervisor.wait(20) == 1
+    assert supervisor.wait(60) == 1
     assert end_of(run).forced
 
 
@@ -65,7 +65,7 @@ def test_that_a_trainer_without_a_supervisor_that_answers_is_ended_from_outside_
 ) -> None:
     supervisor.send_signal(signal.SIGKILL if is_killed else signal.SIGSTOP)
     if is_killed:
-        supervisor.wait(20)
+        supervisor.wait(60)
     assert is_held(run.lock_file)
 
     assert end_now(run, patience=0.3) == "ended"
@@ -87,11 +87,11 @@ def test_that_another_run_is_left_alone(
     process = launch(other)
     wait_until(lambda: any(isinstance(event, TrainMetrics) for event in read_events(other.events_file)))
     supervisor.kill()
-    supervisor.wait(20)
+    supervisor.wait(60)
     assert end_now(run, patience=0.3) == "ended"
     assert summarize(other).state == "running"
     ask(other, "stop")
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def test_that_a_folder_that_cannot_be_written_keeps_no_run_alive(
