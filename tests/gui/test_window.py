@@ -14,6 +14,7 @@ from helpers.scripted_run import ScriptedRun
 from orpo_studio.gui.app import make_window
 from orpo_studio.gui.background import wait_for_background
 from orpo_studio.gui.notice import Notice, notice_of
+from orpo_studio.gui.steps import StepState, step_state
 from orpo_studio.gui.theme import theme
 from orpo_studio.gui.window import MainWindow
 from orpo_studio.runs import pending
@@ -67,6 +68,18 @@ def test_that_the_foot_leads_to_what_is_missing(qtbot: QtBot, window: MainWindow
     assert window.current_page == "recipe"
     field = window.pages["recipe"].view.field("recipe.lambda")
     qtbot.waitUntil(lambda: field.isAncestorOf(window.focusWidget()), timeout=5000)
+
+
+def test_that_a_link_to_a_setting_of_the_training_leads_to_the_page_where_it_is(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    window.bench.draft.set_text("train.keep_checkpoints", "1")
+    assert step_state(window.bench, "recipe") is StepState.ATTENTION
+    window.foot.issue_chosen.emit("train.keep_checkpoints")
+    qtbot.waitUntil(lambda: window.focusWidget() is not None and window.focusWidget().isVisible())
+
+    assert window.current_page == "recipe"
+    assert "Checkpoints kept" in window.focusWidget().accessibleName()
 
 
 def test_that_a_notice_says_what_why_and_what_to_do_and_is_shown_once(window: MainWindow) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orpo_studio.cli.full_disk import FullDisk
 from orpo_studio.cli.output import Output
 from orpo_studio.cli.progress import Progress, progress_for
 from orpo_studio.cli.words import CommandError, ErrorWords
@@ -149,6 +150,7 @@ def _follow(
     on_interrupt: Literal["stop", "leave"],
     stopping: str = "",
 ) -> None:
+    disk = FullDisk(folder.path, progress)
     with _taken_interrupts() as interrupts:
         while True:
             alive = _is_worked_on(folder, process)
@@ -156,6 +158,7 @@ def _follow(
             for event in new:
                 seen.apply(event)
             progress.update(new, seen.state)
+            disk.look(has_spoken=bool(new))
             if seen.end is not None and not (process is None and _goes_on(seen, alive=alive)):
                 break
             if not alive and not new and not mark_lost(folder):

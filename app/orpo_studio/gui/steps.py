@@ -35,11 +35,19 @@ STEPS = (
 )
 
 
+_EDITED_ON = {"train": "recipe", "evaluate": "recipe"}
+
+
+def page_of(section: str) -> str:
+    """Return the page on which the options of a section are edited: some belong to the recipe."""
+    return _EDITED_ON.get(section, section)
+
+
 def step_state(bench: Workbench, key: str) -> StepState:
     """Return the state of the step called ``key`` for the subject of the workbench."""
     if bench.follower is not None:
         return _of_run(bench, key)
-    if any(issue.section == key and issue.severity == "error" for issue in bench.issues()):
+    if any(page_of(issue.section) == key and issue.severity == "error" for issue in bench.issues()):
         chosen = {"model": bool(bench.model.path), "data": bool(bench.data.source)}.get(key, True)
         return StepState.ATTENTION if chosen else StepState.EMPTY
     if key == "model":

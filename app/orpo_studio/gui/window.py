@@ -81,10 +81,12 @@ class MainWindow(QMainWindow):
 
     def show_option(self, name: str) -> None:
         """Show the page of an option and focus its field."""
-        section = name.partition(".")[0]
-        if section in self.pages:
-            self.show_page(section)
-            self.pages[section].show_option(name)
+        from orpo_studio.gui.steps import page_of
+
+        page = page_of(name.partition(".")[0])
+        if page in self.pages:
+            self.show_page(page)
+            self.pages[page].show_option(name)
 
     def refresh(self) -> None:
         """Show the present states in rail and foot."""

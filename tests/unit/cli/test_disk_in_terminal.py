@@ -8,7 +8,7 @@ import pytest
 from helpers.fake_trainer import TRAINS
 from helpers.terminal import Say
 from orpo_studio.cli import export as export_command
-from orpo_studio.cli import preflight
+from orpo_studio.cli import full_disk, preflight
 from orpo_studio.runs import list_runs
 from orpo_studio.runs.room import Disk
 
@@ -65,3 +65,27 @@ def test_that_an_export_says_what_it_takes_and_is_refused_without_room(
     assert f"1.0 kB are free where {target} lies" in error["detail"]
     set_free(monkeypatch, 10**9)
     assert f"1.0 GB free where {target} lies" in say("export", "last", "--merged", target).out
+
+
+def test_that_a_full_disk_is_told_once_while_a_run_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Notes(list[str]):
+        note = list.append
+
+    now, free = [0.0], [0]
+    monkeypatch.setattr(full_disk.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(full_disk, "free_bytes", lambda _place: free[0])
+    notes = Notes()
+    disk = full_disk.FullDisk(tmp_path, notes)  # type: ignore[arg-type]
+
+    def after(seconds: float, *, has_spoken: bool = False) -> list[str]:
+        now[0] += seconds
+        disk.look(has_spoken=has_spoken)
+        return [note.partition(".")[0] for note in notes]
+
+    assert after(1) == []
+    assert after(5, has_spoken=True) == []
+    assert after(4) == []
+    assert after(2) == ["The disk is full"]
+    assert after(6) == ["The disk is full"]
+    free[0] = 10**9
+    assert after(6) == ["The disk is full", "The disk has room again"]
