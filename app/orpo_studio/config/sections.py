@@ -383,14 +383,14 @@ class TrainSection(Section):
     )
     checkpoint_failure: Literal["go_on", "stop"] = option(
         "go_on",
-        title="If a checkpoint cannot be saved",
+        title="If a checkpoint fails",
         choices={
-            "go_on": "Go on, and save as soon as there is room",
-            "stop": "Stop, and resume from the last one later",
+            "go_on": "Go on: save once there is room",
+            "stop": "Stop: resume from the last one",
         },
-        help="The disk is full or read-only, say. Older checkpoints are deleted first to make room, never the last "
-        "complete one. Going on keeps what is learned in memory, and at the end waits for room to save the result; "
-        "stopping frees the machine and loses the steps since the last checkpoint.",
+        help="It cannot be saved, since the disk is full or read-only, say. Older checkpoints are deleted first to make "
+        "room, never the last complete one. Going on keeps what is learned in memory, and at the end waits for room to "
+        "save the result; stopping frees the machine and loses the steps since the last checkpoint.",
     )
 
 

@@ -13,7 +13,6 @@ from orpo_studio.runs.room import FULL_BYTES, free_bytes
 
 _IMPORT_FAILED = re.compile(r"^(?:ModuleNotFoundError|ImportError|OSError: .*\.so\b).*", re.MULTILINE)
 _DISK_FULL = re.compile(r"^.*(?:No space left on device|Disk quota exceeded|os error 28\)).*$", re.MULTILINE)
-_FULL_WORDS = "No space left on device"
 _MEMORY_RAN_OUT = re.compile(r"^.*(?:memory allocation of \d+ bytes failed|std::bad_alloc).*$", re.MULTILINE)
 """How libraries in Rust and C++ end a process that can get no more memory."""
 _TAIL_BYTES = 4000
@@ -63,7 +62,7 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
     if end.outcome == "lost":
         tail = _end_of_log(folder)
         if _DISK_FULL.search(tail) or _is_full(folder):  # what kept the processes from a word of their own
-            return _from_log(f"The {what} was lost.", tail if _DISK_FULL.search(tail) else _FULL_WORDS, log)
+            return _from_log(f"The {what} was lost.", tail if _DISK_FULL.search(tail) else _full_words(folder), log)
         return Ending(
             "lost",
             f"The {what} was lost: its processes ended without a word.",
@@ -98,8 +97,12 @@ def _forced(end: RunEnded | JobEnded) -> Ending:
 
 def explain_silence(folder: RunFolder) -> Ending:
     """Explain a supervisor that died before it said anything, from what it printed."""
-    tail = _FULL_WORDS if _is_full(folder) else _end_of_log(folder)
+    tail = _full_words(folder) if _is_full(folder) else _end_of_log(folder)
     return _from_log("The run could not be started.", tail, f"The whole log is {folder.console_log}.")
+
+
+def _full_words(folder: RunFolder) -> str:
+    return f"No space left on device where {folder.path} lies."
 
 
 def _is_full(folder: RunFolder) -> bool:

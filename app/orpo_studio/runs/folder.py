@@ -176,7 +176,7 @@ class RunFolder:
             raise RunFolderError(
                 "cannot-delete",
                 f"The run {self.id} could not be deleted.",
-                f"{error.filename}: {error.strerror}.",
+                f"{self.path}, at {error.filename}: {error.strerror}.",
                 "Its disk is read-only, or the folder is not yours to change. Allow writing there, then try again."
                 if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}
                 else "Close programs that use its files, then try again.",

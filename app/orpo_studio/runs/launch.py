@@ -87,14 +87,27 @@ def launch(
         return start_detached(command, folder.path, folder.console_log)
     except OSError as error:
         remove_request(folder, asked)
-        raise RunFolderError(
-            "cannot-start",
-            "The run could not be started.",
-            f"{error.filename or command[0]}: {error.strerror or error}.",
-            "Make room on its disk, then start it again."
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}
-            else "Allow writing there, then start it again.",
-        ) from None
+        raise _cannot_start(folder, job, error, command[0]) from None
+
+
+_STARTED = {Job.EVALUATE: "evaluation", Job.EXPORT: "export"}
+
+
+def _cannot_start(folder: RunFolder, job: Job, error: OSError, program: str) -> RunFolderError:
+    title = f"The {_STARTED.get(job, 'run')} could not be started."
+    reason = error.strerror or str(error)
+    if error.filename == program:
+        detail, hint = f"{program}: {reason}.", "Look whether it is there and may be run, then start it again."
+    elif error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        detail, hint = f"{folder.path} cannot be written: {reason}.", "Make room on its disk, then start it again."
+    elif error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        detail = f"{folder.path} cannot be written: {reason}."
+        hint = "Allow writing there, then start it again."
+        if job in _STARTED:
+            hint += f" The run's folder keeps the record of its {_STARTED[job]}."
+    else:
+        detail, hint = f"{error.filename or folder.path}: {reason}.", "Allow using it, then start it again."
+    return RunFolderError("cannot-start", title, detail, hint)
 
 
 def start_detached(command: list[str], place: Path, log_file: Path) -> subprocess.Popen[bytes]:
