@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 5.0
 """A supervisor looks ten times a second."""
 _LEAVE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
-_MODULES = ("orpo_studio.runner", "orpo_studio.trainer")
+_SUPERVISOR, _TRAINER = "orpo_studio.runner", "orpo_studio.trainer"
 
 
 def end_now(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> Literal["asked", "ended", "not-running"]:
@@ -53,21 +53,26 @@ def end_now(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> Literal["a
 
 
 def _end_without_supervisor(folder: RunFolder) -> None:
+    # The supervisor first: it would take the trainer's end for one of its own, and what is said here for an answer.
+    _kill(folder.path, _SUPERVISOR)
     with contextlib.suppress(EventLogError), EventLog(folder.events_file) as log:
-        log.append(StopStage(stage="killed"))
-    import psutil
-
-    # The supervisor first: it would take the trainer's end for one of its own.
-    for module in _MODULES:
-        for process in _processes(folder.path, module):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        log.append_last(StopStage(stage="killed"))
+    _kill(folder.path, _TRAINER)
     take(folder, "end_now")
     deadline = time.monotonic() + _LEAVE_SECONDS
     while is_held(folder.lock_file) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     with contextlib.suppress(OSError):  # it counts as lost all the same: nobody holds the lock
         mark_lost(folder)
+
+
+def _kill(path: Path, module: str) -> None:
+    import psutil
+
+    for process in _processes(path, module):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+            process.wait(_LEAVE_SECONDS)
 
 
 def _processes(path: Path, module: str) -> Iterator["psutil.Process"]:
