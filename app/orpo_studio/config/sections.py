@@ -388,7 +388,7 @@ class TrainSection(Section):
             "go_on": "Go on: save once there is room",
             "stop": "Stop: resume from the last one",
         },
-        help="It cannot be saved, since the disk is full or read-only, say. Older checkpoints are deleted first to make "
+        help="It cannot be saved: the disk is full or read-only, say. Older checkpoints are deleted first to make "
         "room, never the last complete one. Going on keeps what is learned in memory, and at the end waits for room to "
         "save the result; stopping frees the machine and loses the steps since the last checkpoint.",
     )
