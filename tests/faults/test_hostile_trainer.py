@@ -72,8 +72,8 @@ def seal(checkpoint: Path) -> None:
     [
         ["optimizer.pt"],
         ["scheduler.pt"],
-        ["rng_state.pth"],
-        ["training_args.bin", "pytorch_model.bin", "adapter_model.bin", "random_states_0.pkl"],
+        ["rng_state.pth", "pytorch_model.bin"],
+        ["training_args.bin", "adapter_model.bin", "random_states_0.pkl"],
     ],
     ids=["optimizer", "scheduler", "random numbers", "what is not read"],
 )
