@@ -29,6 +29,9 @@ _MOST_ITEMS = 500_000
 _WIDEST = 10_000
 """For what pads, indents or rounds."""
 _CHARACTERS_A_STEP = 256
+_SHORT_TEXT = 65_536
+_TURNS_A_LOOK = 256
+"""Looking at the clock costs as much as a few turns, so that a usual rendering never does."""
 _MOST_BITS = 100_000
 _WIDE_FORMAT = re.compile(r"[0-9]{5,}|%[^%a-zA-Z]*\*")
 _PADS = frozenset({"ljust", "rjust", "center", "zfill", "expandtabs", "indent", "batch", "slice", "wordwrap", "round"})
@@ -46,14 +49,20 @@ class _Budget(threading.local):
         self.begin()
 
     def begin(self) -> None:
-        self.steps, self.until = MOST_STEPS, time.thread_time() + MOST_SECONDS
+        self.steps, self.turns, self.until = MOST_STEPS, 0, 0.0
 
     def spend(self, size: int = 0) -> None:
         self.steps -= 1 + size // _CHARACTERS_A_STEP
+        self.turns += 1
         if size > LONGEST_TEXT:
             raise TemplateTooGreedyError(f"It makes a text of {size:,} characters.")
-        if self.steps < 0 or time.thread_time() > self.until:
+        if self.steps < 0 or (self.turns % _TURNS_A_LOOK == 0 and self._is_late()):
             raise TemplateTooGreedyError("It takes far longer than any template that writes a conversation.")
+
+    def _is_late(self) -> bool:
+        now = time.thread_time()
+        self.until = self.until or now + MOST_SECONDS
+        return now > self.until
 
 
 _budget = _Budget()
@@ -87,6 +96,8 @@ class BoundedSandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:
         """Compute, unless the result would be far too large."""
+        if operator == "+" and type(left) is type(right) is str and len(left) + len(right) < _SHORT_TEXT:
+            return left + right  # what nearly all templates do nearly all the time; it grows by turns, which count
         _budget.spend(_size_of_result(operator, left, right))
         return super().call_binop(context, operator, left, right)
 
@@ -124,7 +135,7 @@ def _count_each(items: Iterable[Any]) -> Iterator[Any]:
 def _joined(pieces: Iterable[Any]) -> str:
     texts, size = [], 0
     for piece in pieces:
-        text = str(_weighed(piece))
+        text = piece if type(piece) is str else str(_weighed(piece))
         size += len(text)
         if size > LONGEST_TEXT:
             raise TemplateTooGreedyError(f"It makes a text of more than {LONGEST_TEXT:,} characters.")
