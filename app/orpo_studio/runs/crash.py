@@ -120,7 +120,7 @@ def _killed(named: str, machine: Mapping[str, float]) -> Crash:
         return Crash(
             "killed",
             f"The {{what}} was ended from outside ({named}).",
-            f"Memory was not short.{figures} Somebody ended it, or a limit of the system did.",
+            f"Memory does not seem to have been short.{figures} Somebody ended it, or a limit of the system did.",
             _RESUME,
         )
     likely = (

@@ -1,6 +1,5 @@
 """One job from start to end: whatever happens in it, its end is said in words."""
 
-import gc
 import traceback
 from collections.abc import Callable
 from typing import Literal
@@ -9,7 +8,7 @@ from orpo_studio.events import EventLogError, HoldingEventLog, JobEnded, RunEnde
 from orpo_studio.runs import Job, RunFolder, take
 from orpo_studio.trainer.context import JobContext, Lifeline, Outcome
 from orpo_studio.trainer.durable import recover_folder
-from orpo_studio.trainer.problems import LeaveNow, StopNow, explain
+from orpo_studio.trainer.problems import LeaveNow, StopNow, explain, let_go
 
 _SPARE_BYTES = 16 * 1024**2
 """Kept free from the beginning, never touched, so that there is memory to say that memory ran out."""
@@ -59,19 +58,11 @@ def _run(
     except Exception as error:  # noqa: BLE001 - the boundary of the process: everything becomes words
         traceback.print_exc()
         del spare
-        _let_go(error)
+        let_go(error)
         log.append(explain(error, _stage(folder)))
         _say_end(folder, job, log, "failed", exit_code=1)
         return 1
     return 0
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Free what the frames of an error hold, the model among them: saying that memory ran out takes memory as well."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
-    gc.collect()
 
 
 def read_state(folder: RunFolder) -> RunState:

@@ -1,7 +1,9 @@
 """Errors in words for the person."""
 
 import errno
+import gc
 import re
+import traceback
 from collections.abc import Sequence
 
 from orpo_studio.events import Problem
@@ -107,6 +109,14 @@ def _error(code: str, title: str, detail: str, hint: str, rows: Sequence[str] = 
         text.encode(errors="backslashreplace").decode() for text in (title, detail, hint, *rows)
     )
     return Problem(severity="error", code=code, title=title, detail=detail, hint=hint, rows=named)
+
+
+def let_go(error: BaseException | None) -> None:
+    """Free what the frames of an error hold, tensors among them: saying that memory ran out takes memory as well."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    gc.collect()
 
 
 def first_line(error: BaseException) -> str:

@@ -17,22 +17,31 @@ _TOLD = 3
 _ADVICE = "Shorten the maximum length, switch on gradient checkpointing, or choose 4-bit quantization"
 
 
-def not_enough_memory(spec: RunSpec, card: ModelCard, way: Way, error: BaseException) -> TrainerProblem:
-    """Return the problem of a run that cannot go on, the changes that help most first."""
+def not_enough_memory(spec: RunSpec, card: ModelCard, way: Way, at_once: int, error: BaseException) -> TrainerProblem:
+    """Return the problem of a run that cannot go on, the changes that help most first.
+
+    Args:
+        spec: its settings.
+        card: of the base model.
+        way: how losses are computed.
+        at_once: pairs computed together at last: 1, or more where the memory was short beside the pairs, such as for
+            the optimizer's states.
+        error: what was raised.
+    """
     on_gpu = torch.cuda.is_available()
     free = torch.cuda.mem_get_info()[1] if on_gpu else memory_limit()
-    # The run has halved its micro-batch already; what is left is the memory of a single pair.
-    alone = spec.recipe.model_copy(update={"micro_batch": 1})
+    # The run has halved its micro-batch already.
+    recipe = spec.recipe.model_copy(update={"micro_batch": at_once})
     try:
-        case = Case(alone, read_shape(card), on_gpu=on_gpu, way=way.value)
+        case = Case(recipe, read_shape(card), on_gpu=on_gpu, way=way.value)
         changes, needed = savings(case, free), estimate(case)
-    except ModelProblem:  # the files were there when the run began; the advice must not hide what happened
+    except (ModelProblem, MemoryError):  # whatever fails here, the advice must not hide what happened
         changes, needed = [], None
     need = f" A step was estimated to need {_gib(needed.low)} to {_gib(needed.high)}." if needed else ""
     advice = "; ".join(f"{change.words}: about {_gib(change.saved)} less" for change in changes[:_TOLD])
     return TrainerProblem(
         "out-of-memory",
-        "The memory is not enough for one pair at a time.",
+        f"The memory is not enough for {'one pair at a time' if at_once == 1 else 'a training step'}.",
         detail=f"{first_line(error)} There are {_gib(free)} in all.{need} The weights are as the last step left them.",
         hint=f"{advice or _ADVICE}. Then start again.",
     )

@@ -29,7 +29,7 @@ from orpo_studio.trainer.non_finite_words import not_finite
 from orpo_studio.trainer.orpo import Objective, StudioOrpoTrainer
 from orpo_studio.trainer.pairs import prepare_pairs, tokenize_run
 from orpo_studio.trainer.plan import trl_config
-from orpo_studio.trainer.problems import StopNow, TrainerProblem, first_line, is_out_of_memory
+from orpo_studio.trainer.problems import StopNow, TrainerProblem, first_line, is_out_of_memory, let_go
 from orpo_studio.trainer.reporter import Clock, Reporter
 from orpo_studio.trainer.result import save_result
 from orpo_studio.trainer.saving import NotSavedError, bytes_to_save, cannot_write
@@ -212,8 +212,10 @@ class _Training:
         except pickle.UnpicklingError as error:
             raise self._unsafe() from error
         except Exception as error:
-            if is_out_of_memory(error) and self._trainer.at_once == 1:
-                raise not_enough_memory(self._context.spec, self._card, self._trainer.way, error) from error
+            if is_out_of_memory(error):
+                let_go(error)
+                trainer = self._trainer
+                raise not_enough_memory(self._context.spec, self._card, trainer.way, trainer.at_once, error) from error
             raise
 
     def _unsafe(self) -> TrainerProblem:

@@ -81,7 +81,7 @@ def killed(number: int, log_tail: str = "", **machine: float) -> RunEnded:
         (
             {"process_memory_gib": 1.2, "memory_gib": 9.0, "memory_total_gib": 64.0, "oom_kills": 0},
             "killed",
-            "Memory was not short. Shortly before, it held 1.2 of 64.0 GiB",
+            "Memory does not seem to have been short. Shortly before, it held 1.2 of 64.0 GiB",
         ),
     ],
 )
