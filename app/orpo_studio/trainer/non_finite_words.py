@@ -49,22 +49,22 @@ def not_finite(
         return TrainerProblem(
             "non-finite-weights",
             f"Step {error.step} made weights that are not finite numbers.",
-            detail=f"They were not saved. {kept} {which}{_quoted(pairs)}{damaged}",
+            detail=f"They were not saved. {kept} {which}{damaged}{_quoted(pairs)}",
             hint=f"A step this large comes from a learning rate that is too high: start again with a lower one than "
             f"{_rate(spec)}.",
             rows=rows,
         )
-    look = (
-        "Look at these rows and start again without them" if len(rows) > 1 else "Look at this row and start without it"
+    these, them = ("these rows", "them") if len(rows) > 1 else ("this row", "it")
+    precise = "" if spec.recipe.precision == "fp32" else ", or with precision float32"
+    advice = (
+        f"Look at {these} and start again without {them}. If nothing is wrong with {them}, start again with a lower "
+        f"learning rate than {_rate(spec)}{precise}."
     )
     return TrainerProblem(
         "non-finite",
         f"The {error.what} of step {error.step} is not a finite number.",
-        detail=f"The step was not made. {kept} {which}{_quoted(pairs)}{damaged}",
-        hint="The base model's file is damaged: copy or download it again."
-        if broken
-        else f"{look}. If nothing is wrong with them, start again with a lower learning rate than {_rate(spec)}"
-        + (", or with precision float32." if spec.recipe.precision != "fp32" else "."),
+        detail=f"The step was not made. {kept} {which}{damaged}{_quoted(pairs)}",
+        hint="The base model's file is damaged: copy or download it again." if broken else advice,
         rows=rows,
     )
 
@@ -84,10 +84,11 @@ def _which(error: NonFiniteError, rows: Sequence[str], where: str) -> str:
 
 def _quoted(pairs: Sequence[Pair]) -> str:
     """Return the beginnings of the first few pairs, by which a person knows them again."""
-    return "".join(
-        f"\nRow {pair.source_row}: {_begin(pair.prompt[-1:])} → {_begin(pair.chosen)} · {_begin(pair.rejected)}"
-        for pair in pairs[:_QUOTED]
-    )
+    told = []
+    for pair in pairs[:_QUOTED]:
+        prompt, chosen, rejected = map(_begin, (pair.prompt[-1:], pair.chosen, pair.rejected))
+        told.append(f"\nRow {pair.source_row}: {prompt}, chosen {chosen}, rejected {rejected}")
+    return "".join(told)
 
 
 def _begin(messages: Sequence[Message]) -> str:
