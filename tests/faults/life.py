@@ -13,6 +13,7 @@ from faults import checks
 from faults.moments import (
     EVALUATE_PHASES,
     EXPORT_PHASES,
+    POLL_SECONDS,
     TRAIN_PHASES,
     Moment,
     creep,
@@ -196,7 +197,7 @@ class Life:
             wait_for(lambda: attempt.find_trainer() or attempt.is_over(), "the trainer to be started")
         trainer = attempt.find_trainer()
         if writing is None:
-            time.sleep(delay(moment, lengths))
+            self._let_pass(delay(moment, lengths), moment, seen)
         else:
             wanted = 1.1 * moment.share * self._reference.sizes[moment.phase]
             if trainer is None or not creep(trainer.pid, writing, wanted, is_over=attempt.is_over):
@@ -214,6 +215,16 @@ class Life:
             wait_for(lambda: not is_alive(attempt.supervisor), "the supervisor to die")
             if moment.phase in TRAIN_PHASES:
                 fault.untrue += checks.after_supervisors_death(attempt)
+
+    def _let_pass(self, seconds: float, moment: Moment, seen: int) -> None:
+        """Let time pass; less of it where a phase that begins without an event is over before."""
+        end = {"start": "stage", "export start": "stage", "judge": "job.ended"}.get(moment.phase)
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._stream.poll()
+            if end is not None and any(event["type"] == end for event in self._stream.since(seen)):
+                return
+            time.sleep(min(left, POLL_SECONDS))
 
     def _check(self, job: Job, fault: Fault | None, seen: int, whole: list[int], *, had_trainer: bool) -> None:
         """Check all that can be known of a run while no process of it lives."""

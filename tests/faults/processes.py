@@ -119,7 +119,7 @@ class Attempt:
 
 def start(folder: RunFolder, job: Job, request: dict[str, Any]) -> Attempt:
     """Start a job from this process."""
-    popen = launch(folder, job, **request)
+    popen = launch(folder, job, patience=1.0, **request)
     return Attempt(folder, psutil.Process(popen.pid), popen)
 
 

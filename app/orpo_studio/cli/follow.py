@@ -117,7 +117,7 @@ def follow_job(folder: RunFolder, job: Job, output: Output, stopping: str, **req
     if seen.state.unknown:
         raise made_by_newer(folder, f"Not known here: {', '.join(sorted(seen.state.unknown)[:3])}.")
     seen.end = None
-    process = launch(folder, job, **request)
+    process = launch(folder, job, patience=0.5, **request)
     with progress_for(output, folder, seen.state) as progress:
         _follow(folder, tail, seen, progress, process, on_interrupt="stop", stopping=stopping)
     return seen

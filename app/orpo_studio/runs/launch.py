@@ -4,11 +4,12 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from orpo_studio.events import EventLog, JobEnded, RunEnded, fold_stream
+from orpo_studio.events import EventLog, JobEnded, RunEnded, RunState, fold_stream
 from orpo_studio.plain_files import open_plain
 from orpo_studio.runs.containment import require_contained
 from orpo_studio.runs.control import REQUESTS, take
@@ -52,7 +53,7 @@ ONLY_IF_QUEUED = "--only-if-queued"
 
 
 def launch(
-    folder: RunFolder, job: Job = Job.TRAIN, *, only_if_queued: bool = False, **request: Any
+    folder: RunFolder, job: Job = Job.TRAIN, *, only_if_queued: bool = False, patience: float = 0.0, **request: Any
 ) -> subprocess.Popen[bytes]:
     """Start the supervisor of a run for a job.
 
@@ -60,6 +61,8 @@ def launch(
         folder: the run.
         job: training (a resume when there are checkpoints), evaluation, export, probe or margins.
         only_if_queued: let the supervisor leave again where the run waits no longer, once it has the run's lock.
+        patience: seconds to wait for a lock that is held: whoever records a loss holds it for a moment. None on a
+            window's thread.
         request: details of an evaluation (``prompts``), an export (``kind``, ``target``) or margins (``pairs``,
             ``sample``).
 
@@ -70,8 +73,11 @@ def launch(
         RunFolderError: somebody works on this run already, the specification cannot be used, the folder cannot be
             written, or something in it leads out of it.
     """
-    if is_held(folder.lock_file):
-        raise already_running(folder)
+    deadline = time.monotonic() + patience
+    while is_held(folder.lock_file):
+        if time.monotonic() >= deadline:
+            raise already_running(folder)
+        time.sleep(0.01)
     folder.read_spec()
     require_contained(folder)
     command = [training_python(), "-P", "-m", "orpo_studio.runner", str(folder.path), job.value]
@@ -168,14 +174,18 @@ def mark_lost(folder: RunFolder) -> bool:
     Raises:
         OSError: the folder cannot be written. The state is ``lost`` all the same: it follows from the lock.
     """
-    if is_held(folder.lock_file) or not _open_ends(folder) or folder.is_newer():
+    if is_held(folder.lock_file):
+        return False
+    known = fold_stream(folder.events_file)
+    if not _open_ends(known.state) or folder.is_newer():
         return False
     lock = RunLock(folder.lock_file)
     try:
         if not lock.take(patience=0):
             return False
         # Under the lock, so that neither a new supervisor nor a second finder comes in between.
-        ends = _open_ends(folder)
+        # Only what is new is read again: a start is refused meanwhile.
+        ends = _open_ends(fold_stream(folder.events_file, known).state)
         with EventLog(folder.events_file) as log:
             for end in ends:
                 log.append_last(end)
@@ -184,9 +194,8 @@ def mark_lost(folder: RunFolder) -> bool:
     return bool(ends)
 
 
-def _open_ends(folder: RunFolder) -> list[JobEnded | RunEnded]:
+def _open_ends(state: RunState) -> list[JobEnded | RunEnded]:
     """Return the ends that nobody has said yet of what was begun in a run."""
-    state = fold_stream(folder.events_file).state
     ends: list[JobEnded | RunEnded] = []
     if state.unknown:  # a newer version may have said there what this one misses
         return ends

@@ -10,9 +10,10 @@ import pytest
 
 from helpers.waiting import wait_until
 from orpo_studio.config import RunSpec
-from orpo_studio.events import EventLog, JobStarted, RunEnded, RunLaunched, read_events
-from orpo_studio.runs import RunFolder, RunLock, ask, create_run, is_held, mark_lost, pending, summarize, take
+from orpo_studio.events import EventLog, Folded, JobStarted, RunEnded, RunLaunched, fold_stream, read_events
+from orpo_studio.runs import RunFolder, RunLock, ask, create_run, is_held, launch, mark_lost, pending, summarize, take
 
+launching = sys.modules[launch.__module__]  # the package's name for it is the function's
 SPEC = RunSpec.model_validate({"model": {"path": "demo"}, "data": {"source": "demo"}})
 
 HOLD = """
@@ -156,3 +157,39 @@ def test_that_requests_work_where_the_folder_for_them_is_gone(run: RunFolder) ->
     assert not pending(run, "stop")
     ask(run, "stop")
     assert pending(run, "stop")
+
+
+def test_that_a_start_waits_for_whoever_records_a_loss_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = create_run(tmp_path, SPEC)
+    looks = iter([True, True, False])
+    started: list[Path] = []
+    monkeypatch.setattr(launching, "is_held", lambda _path: next(looks))
+    monkeypatch.setattr(launching, "start_detached", lambda _command, place, _log: started.append(place))
+
+    launching.launch(folder, patience=20)
+
+    assert started == [folder.path]
+    assert list(looks) == []
+
+
+def test_that_recording_a_loss_holds_the_lock_for_no_second_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = create_run(tmp_path, SPEC)
+    with EventLog(folder.events_file) as log:
+        log.append(RunLaunched(attempt=1))
+    size = folder.events_file.stat().st_size
+    begun: list[int] = []
+
+    def read(path: Path, known: Folded | None = None) -> Folded:
+        if is_held(folder.lock_file):
+            begun.append(known.read_to if known else 0)
+        return fold_stream(path, known)
+
+    monkeypatch.setattr(launching, "fold_stream", read)
+
+    assert mark_lost(folder)
+    assert begun == [size]
+    assert summarize(folder).state == "lost"
