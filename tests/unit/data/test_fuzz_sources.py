@@ -100,9 +100,8 @@ def _rows_by_other_means(source: Path) -> int | None:
     if form_of(DataFile(source, source.name)) == "jsonl":
         if content[:2] in {b"\xff\xfe", b"\xfe\xff"} or content[:4] == b"\x00\x00\xfe\xff":
             return None
-        if b"\x00" in content[:2] and len(content) >= 8:  # UTF-16 without a mark
-            text = content.decode("utf-16-be" if content[:1] == b"\x00" else "utf-16-le", "replace")
-            return sum(1 for line in text.split("\n") if line.strip())
+        if content.count(b"\x00") > len(content) // 10:  # UTF-16 without a mark, whole or damaged
+            return None
         lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
         return sum(1 for line in lines if line.decode("utf-8", "replace").strip())
     try:
