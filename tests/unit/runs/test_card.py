@@ -15,7 +15,7 @@ NOBODY = 2**22 + 1
 
 def test_that_a_program_with_memory_of_its_own_holds_the_card_and_small_ones_do_not() -> None:
     parent = os.getppid()
-    nvml = FakeNvml({parent: 9.1, NOBODY: 2.0, 1: 0.4})
+    nvml = FakeNvml({parent: 9.1, NOBODY: 2.0, NOBODY + 2: 0.4})
     use = CardWatch(nvml).look()
     assert [holder.pid for holder in use.holders] == [parent, NOBODY]
     assert str(use.holders[0]).endswith(f"(pid {parent}, 9.1 GB)")
