@@ -179,7 +179,7 @@ def test_that_a_run_killed_between_the_last_step_and_its_result_is_finished(
 ) -> None:
     folder = make_run(tmp_path, tiny_model, pairs_file)
     with monkeypatch.context() as patch:
-        patch.setattr("orpo_studio.trainer.train.save_result", lambda *_: (_ for _ in ()).throw(OSError(5, "gone")))
+        patch.setattr("orpo_studio.trainer.train.save_result", lambda *_: (_ for _ in ()).throw(RuntimeError("gone")))
         assert outcome(run(folder)) == "failed"
 
     events = run(folder)
