@@ -27,7 +27,9 @@ from orpo_studio.runs import Job, RunFolder, create_run, is_held, launch
 SPEC = RunSpec.model_validate({"name": "Shared", "model": {"path": "demo"}, "data": {"source": "demo"}})
 
 EXPORTS = """
-time.sleep(0.2)
+from pathlib import Path
+while not Path(request["target"]).with_name("go on").exists():
+    time.sleep(0.02)
 log.append(ExportFinished(kind=request["kind"], folder=request["target"], size_bytes=5))
 end()
 """
@@ -117,6 +119,7 @@ def test_that_of_two_exports_at_once_one_is_made_and_the_other_window_is_told(
     for kind, bench in kinds.items():
         bench.run_job(Job.EXPORT, kind=kind, target=str(tmp_path / kind))
     qtbot.waitUntil(lambda: any(words(bench) for bench in windows), timeout=30_000)
+    (tmp_path / "go on").touch()  # not before the other has waited in vain for the lock
     qtbot.waitUntil(lambda: count(run, JobEnded) == 1, timeout=30_000)
 
     (started,) = (event for event in read_events(run.events_file) if isinstance(event, JobStarted))
