@@ -4,11 +4,12 @@
 
 A real window, without a screen, shows the Train page of a run whose stream another process writes: a million logged
 steps, samples of the machine, evaluations, answers, checkpoints and warnings, eight hours of them in minutes. Along the
-way it prints the memory that is the window's own (USS) and how late the event loop comes round. Then a person looks:
+way it prints the memory that is the window's own and how late the event loop comes round. Then a person looks:
 zooms in until single values show, which are compared with what was written, points at values, changes the axis,
 turns to another run and comes back, for which the whole stream is read again. The bars are the design's: memory grows
 by less than 50 MB between the first ten thousand steps and the last, and 99 of 100 turns of the event loop come
-within 16 ms. The load of the machine is printed too, since figures of a busy one say little. The last line is JSON.
+within 16 ms, from then on: the opening of the window is another benchmark's matter. The load of the machine is printed
+too, since figures of a busy one say little. The last line is JSON.
 """
 
 import argparse
@@ -47,17 +48,22 @@ Row = dict[str, float | str]
 
 
 def own_megabytes() -> tuple[float, float]:
-    """Return the memory that only this process uses, and all that is resident, in MB, without what is garbage."""
+    """Return the memory that is this process's own, and all that is resident, in MB, without what is garbage.
+
+    The unique set size would grow when the writer ends: what both had mapped, such as libraries, is the window's alone
+    from then on.
+    """
     gc.collect()
-    memory = psutil.Process().memory_full_info()
-    return memory.uss / 1e6, memory.rss / 1e6
+    rollup = Path("/proc/self/smaps_rollup").read_text()
+    own = int(rollup.partition("Anonymous:")[2].split()[0]) * 1024
+    return own / 1e6, psutil.Process().memory_info().rss / 1e6
 
 
 def measured(case: str, steps: int, turns: Turns, seconds: float) -> Row:
     """Return a line of the table."""
-    uss, rss = own_megabytes()
+    own, rss = own_megabytes()
     return turns.result(case, steps) | {
-        "uss_mb": round(uss, 1),
+        "own_mb": round(own, 1),
         "rss_mb": round(rss, 1),
         "seconds": round(seconds, 1),
     }
@@ -120,8 +126,8 @@ def main() -> int:
     for row in rows:
         print("  ".join(f"{row[c]:>24}" if c == "case" else f"{row[c]:>11}" for c in columns))
     live = [row for row in rows if str(row["case"]) in {"base", "live", "settled"}]
-    growth = float(live[-1]["uss_mb"]) - float(live[0]["uss_mb"])
-    p99 = max(float(row["p99_ms"]) for row in rows)
+    growth = float(live[-1]["own_mb"]) - float(live[0]["own_mb"])
+    p99 = max(float(row["p99_ms"]) for row in rows if row["case"] != "base")  # in which the window still opens
     passed = growth < _BAR_MB and p99 < _BAR_MS
     print(f"memory grew by {growth:.1f} MB (bar {_BAR_MB:g}); worst p99 {p99:.1f} ms (bar {_BAR_MS:g})")
     summary = {"growth_mb": round(growth, 1), "worst_p99_ms": p99, "worst_ms": max(float(r["max_ms"]) for r in rows)}
@@ -147,7 +153,7 @@ def soak(place: Path, steps: int, pace: float, base: int, pictures: Path | None)
         rows = [through("base", window, base)]
         for mark in np.linspace(base, steps, _MARKS + 1)[1:]:
             rows.append(through("live", window, int(mark)))
-            print(f"step {int(mark)}: {rows[-1]['uss_mb']} MB, p99 {rows[-1]['p99_ms']} ms", flush=True)
+            print(f"step {int(mark)}: {rows[-1]['own_mb']} MB, p99 {rows[-1]['p99_ms']} ms", flush=True)
     finally:
         writer.terminate()
         writer.wait()

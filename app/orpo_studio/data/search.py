@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _WORKERS = 2
 _MANY = 0.3
-_BATCHES_AT_ONCE = 8
+_BATCHES_AT_ONCE = 4
 """So many batches are mapped into memory and searched at a time by each worker; a cancelled search ends after them."""
 
 
