@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted_run import PROMPTS, ScriptedRun
@@ -284,6 +284,32 @@ def test_that_warnings_of_the_training_are_shown_and_those_of_a_job_are_not(
     qtbot.waitUntil(lambda: page.bench.follower is not None and page.bench.follower.fold.job_ended is not None)
 
     assert [card.notice.title for card in page.findChildren(NoticeCard)] == ["Half the batch"]
+
+
+def test_that_the_newest_warning_is_shown_and_earlier_ones_behind_a_fold(
+    qtbot: QtBot, page: TrainPage, make_run: MakeRun
+) -> None:
+    def warning(code: str, title: str) -> Problem:
+        return Problem(severity="warning", code=code, title=title, detail="", hint="")
+
+    def shown() -> list[str]:
+        return [card.notice.title for card in page.warnings.findChildren(NoticeCard) if not card.isHidden()]
+
+    run = make_run()
+    run.begin()
+    run.say(*(warning("short", f"Memory ran short, {pairs} pairs") for pairs in (4, 2, 1)), warning("odd", "Odd"))
+    run.say(warning("diverging", "The loss climbs"))
+    run.train(1, 10)
+    look_at(qtbot, page, run, step=10)
+    assert shown() == ["The loss climbs"]
+    fold = next(made for made in page.warnings.findChildren(QPushButton) if made.text() == "Show 2 earlier warnings")
+    fold.click()
+    assert sorted(shown()) == ["Memory ran short, 1 pairs", "Odd", "The loss climbs"]
+    fold.click()
+    newest = next(card for card in page.warnings.findChildren(NoticeCard) if card.notice.title == "The loss climbs")
+    next(made for made in newest.findChildren(QPushButton) if made.text() == "Close").click()
+    qtbot.waitUntil(lambda: shown() == ["Odd"])
+    assert fold.text() == "Show 1 earlier warning"
 
 
 def test_that_the_log_is_read_only_when_it_is_open_and_only_its_end(

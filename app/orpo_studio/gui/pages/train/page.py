@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
@@ -19,7 +18,7 @@ from orpo_studio.events import (
     SampleAnswer,
 )
 from orpo_studio.gui.follower import RunFollower
-from orpo_studio.gui.notice import Notice, Severity, notice_of
+from orpo_studio.gui.notice import Notice, Severity
 from orpo_studio.gui.notices import NoticeCard
 from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.pages.train.console import ConsoleCard
@@ -28,14 +27,14 @@ from orpo_studio.gui.pages.train.progress import ProgressStrip
 from orpo_studio.gui.pages.train.samples import SamplesCard
 from orpo_studio.gui.pages.train.start import StartPanel
 from orpo_studio.gui.pages.train.trouble import TroubleCard
+from orpo_studio.gui.pages.train.warning_cards import WarningCards
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.again import changes_for
 from orpo_studio.runs.ending import Ending, explain_end
 
-_MOST_WARNINGS = 3
 _UNSAVED = ("checkpoint-not-saved", "waiting-for-room")
-"""Codes of warnings that are always shown, the newest alone, until what they speak of is saved or the run has ended."""
+"""Codes of warnings that are shown until what they speak of is saved or the run has ended."""
 
 
 class TrainPage(Page):
@@ -56,10 +55,13 @@ class TrainPage(Page):
         self.samples = SamplesCard()
         self.samples.prompt_given.connect(lambda prompt: self.progress.ask_sample([prompt]))
         self.console = ConsoleCard()
+        self.warnings = WarningCards(pinned=_UNSAVED)
         self._cards = QVBoxLayout()
         self._cards.setSpacing(em(0.5))
+        self._cards.addWidget(self.warnings)
         self._arrange()
         self._follower: RunFollower | None = None
+        self._ending_card: NoticeCard | None = None
         bench.subject_changed.connect(self._show_subject)
         self._show_subject()
 
@@ -113,10 +115,8 @@ class TrainPage(Page):
     def _show_subject(self) -> None:
         follower = self.bench.follower
         self._follower = follower
-        self._warnings: list[tuple[Problem, NoticeCard]] = []
         self._is_job = False
         self._ending: Ending | None = None
-        self._ending_card: NoticeCard | None = None
         self._clear_cards()
         self.curves.reset()
         self.samples.reset()
@@ -141,14 +141,13 @@ class TrainPage(Page):
             if isinstance(event, JobStarted | JobEnded):
                 self._is_job = isinstance(event, JobStarted)
             elif isinstance(event, RunLaunched):
-                self._warnings.clear()
                 self._clear_cards()
             elif isinstance(event, SampleAnswer) and not self._is_job:
                 self.samples.take(event)
             elif isinstance(event, Problem) and event.severity == "warning" and not self._is_job:
                 self._warn(event)
             if isinstance(event, CheckpointSaved | RunEnded):
-                self._settle_unsaved()
+                self.warnings.settle(_UNSAVED)
 
     def _refresh(self) -> None:
         if self._follower is None:
@@ -160,10 +159,8 @@ class TrainPage(Page):
         is_over = fold.ended is not None and fold.place is None
         ending = explain_end(self._follower.folder, fold.ended, fold.error) if fold.ended and is_over else None
         if ending != self._ending:
+            self._drop_ending()
             self._ending = ending
-            if self._ending_card is not None:
-                self._ending_card.deleteLater()
-                self._ending_card = None
             if ending is not None:
                 severity: Severity = "warning" if ending.code == "forced" else "error"
                 notice = Notice(severity, ending.title, ending.detail, ending.hint, ending.more)
@@ -173,19 +170,8 @@ class TrainPage(Page):
 
     def _warn(self, warning: Problem) -> None:
         if warning.code in _UNSAVED:
-            self._settle_unsaved()
-        elif len(self._warnings) >= _MOST_WARNINGS or any(known == warning for known, _ in self._warnings):
-            return
-        made = NoticeCard(notice_of(warning), actions=self._actions(warning.code, warning.rows))
-        self._warnings.append((warning, made))
-        self._cards.addWidget(made)
-
-    def _settle_unsaved(self) -> None:
-        for known in [known for known in self._warnings if known[0].code in _UNSAVED]:
-            self._warnings.remove(known)
-            if shiboken6.isValid(known[1]):  # the person may have closed it
-                known[1].hide()
-                known[1].deleteLater()
+            self.warnings.settle(_UNSAVED)
+        self.warnings.take(warning, self._actions(warning.code, warning.rows))
 
     def _actions(self, code: str, rows: Sequence[str]) -> list[tuple[str, Callable[[], None]]]:
         """Return what a person can do at once about a problem of this run."""
@@ -202,8 +188,11 @@ class TrainPage(Page):
         return actions
 
     def _clear_cards(self) -> None:
+        self.warnings.clear()
+        self._drop_ending()
+
+    def _drop_ending(self) -> None:
+        if self._ending_card is not None:
+            self._ending_card.hide()
+            self._ending_card.deleteLater()
         self._ending, self._ending_card = None, None
-        while (item := self._cards.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
