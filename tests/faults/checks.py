@@ -94,7 +94,9 @@ def state_after(folder: RunFolder, job: Job, victim: str, new: list[Said], *, ha
     elif victim == "supervisor":
         if had_trainer and said not in {"stopped", "completed"}:
             yield f"a trainer whose supervisor was killed ended as {said}"
-    elif said not in {"none", "completed", "lost"}:  # a window that follows may have recorded the loss already
+    elif said not in {"none", "completed", "lost", "stopped"}:
+        # A window that follows may have recorded the loss already, and a trainer that was killed after its supervisor
+        # may have heard of that one's end and stopped.
         yield f"processes killed at once left the end {said}"
     expected = said if ends else "lost" if begun else None
     if expected is not None and shown != expected:

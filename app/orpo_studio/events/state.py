@@ -92,6 +92,8 @@ class RunState:
     training: TrainingStarted | None = None
     place: float | None = None
     """Place in the queue; None while it does not wait there."""
+    queue_seal: str = ""
+    """Proof that it was put there in the workspace in which it lies."""
     stopping: bool = False
     stop: StopStage | None = None
     """How far a stop that is under way has come, of the training or of a job."""
@@ -201,7 +203,7 @@ class RunState:
                 self.ended, self.stage, self.place = event, None, None
                 self._nothing_pending()
             case RunQueued() if event.attempts == self.attempts and not self._is_open:
-                self.place = event.place
+                self.place, self.queue_seal = event.place, event.seal
             case RunUnqueued():
                 self.place = None
             case JobStarted():

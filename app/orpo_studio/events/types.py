@@ -248,11 +248,13 @@ class RunQueued(Event):
     Attributes:
         place: runs start in the order of their places; any numbers.
         attempts: how often the run had been launched. Said of another number it is too late, and without effect.
+        seal: proof that it was said in the workspace in which the run lies.
     """
 
     type: Literal["run.queued"] = "run.queued"
     place: float = Field(allow_inf_nan=False)
     attempts: int
+    seal: str = ""
 
 
 class RunUnqueued(Event):

@@ -15,7 +15,7 @@ from orpo_studio.runs import RunFolder, RunFolderError, RunLock, RunSummary, lau
 from orpo_studio.runs.card import CardWatch
 from orpo_studio.runs.ending import explain_silence
 from orpo_studio.runs.obstacle import find_obstacle
-from orpo_studio.runs.queue import LOCK_NAME, give_up, lies_in, queue_of
+from orpo_studio.runs.queue import LOCK_NAME, give_up, lies_in, queue_of, require_sealed
 
 LOOK_SECONDS = 1.0
 _REST = 20
@@ -123,12 +123,14 @@ class QueueKeeper:
     def _launch(self, summary: RunSummary) -> None:
         folder = summary.folder
         try:
+            require_sealed(self._workspace, summary)
             process = self._start(folder, only_if_queued=True)
         except RunFolderError as error:
             self._say(f"{folder.id} could not be started: {error}")
             self._not_before[folder] = self._clock() + RETRY_SECONDS
             if error.code not in _MAY_PASS:
                 give_up(folder, error)
+                del self._not_before[folder]  # whoever adds it again wants it now
         else:
             self._started[folder] = _Started(process, summary.fold.attempts)
             self._say(f"starts {folder.id}")

@@ -14,6 +14,7 @@ from orpo_studio.runs.ending import Ending
 from orpo_studio.runs.folder import RunFolder, RunFolderError
 from orpo_studio.runs.launch import leave_going, mark_lost, start_detached, training_python
 from orpo_studio.runs.lock import RunLock, is_held
+from orpo_studio.runs.queue_seal import is_sealed, seal
 
 KEEP_QUEUE = "--queue"
 """Argument of the process that starts what waits."""
@@ -61,7 +62,7 @@ def add_to_queue(workspace: Path, folder: RunFolder) -> None:
             )
         queue = queue_of(list_runs(workspace))
         place = _between(queue[-1].fold.place if queue else None, None)
-        _say(folder, RunQueued(place=place, attempts=fold.attempts))
+        _say(folder, RunQueued(place=place, attempts=fold.attempts, seal=seal(workspace, folder.id)))
     finally:
         lock.release()
 
@@ -93,10 +94,10 @@ def move(workspace: Path, folder: RunFolder, index: int) -> None:
     after = others[index].fold.place if index < len(others) else None
     place = _between(before, after)
     if (before is None or before < place) and (after is None or place < after):
-        _say(folder, RunQueued(place=place, attempts=mine.fold.attempts))
+        _say(folder, _queued(workspace, mine, place))
         return
     for number, summary in enumerate([*others[:index], mine, *others[index:]]):  # there is no number in between
-        _say(summary.folder, RunQueued(place=float(number), attempts=summary.fold.attempts))
+        _say(summary.folder, _queued(workspace, summary, float(number)))
 
 
 def give_up(folder: RunFolder, why: Ending | RunFolderError) -> None:
@@ -161,6 +162,28 @@ def ordinal(number: int) -> str:
     if number % 100 in {11, 12, 13}:
         return f"{number}th"
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+
+
+def require_sealed(workspace: Path, summary: RunSummary) -> None:
+    """Refuse to start a run that was not put into the queue here.
+
+    Raises:
+        RunFolderError: it was put there elsewhere, or by its folder's own word.
+    """
+    if not is_sealed(workspace, summary.folder.id, summary.fold.queue_seal):
+        raise RunFolderError(
+            "not-queued-here",
+            f"The run {summary.folder.id} was not started by itself: it was not put into the queue here.",
+            "Its folder says that it waits, and came with these words from another workspace.",
+            "Look at its settings. If they are what you want, start it or add it to the queue.",
+        )
+
+
+def _queued(workspace: Path, summary: RunSummary, place: float) -> RunQueued:
+    """Return the word that a waiting run has another place; one that was not put there here stays so."""
+    ours = is_sealed(workspace, summary.folder.id, summary.fold.queue_seal)
+    sealed = seal(workspace, summary.folder.id) if ours else ""
+    return RunQueued(place=place, attempts=summary.fold.attempts, seal=sealed)
 
 
 def _between(before: float | None, after: float | None) -> float:

@@ -1,6 +1,7 @@
 """The process that starts what waits: in order, once each, and never into a card that others hold."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,6 +75,22 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
+
+
+def test_that_a_run_that_was_not_put_into_the_queue_here_is_not_started(tmp_path: Path, bench: Bench) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (theirs,) = waiting(tmp_path / "elsewhere")
+    copied = RunFolder(tmp_path / "runs" / theirs.id)
+    copied.path.parent.mkdir()
+    shutil.copytree(theirs.path, copied.path)
+    bench.keeper.look()
+    assert bench.started == []
+    assert summarize(copied).state == "failed"
+    assert "was not put into the queue here" in summarize(copied).fold.problems[-1].title
+
+    add_to_queue(tmp_path, copied)  # now a person wants it
+    bench.keeper.look()
+    assert bench.started == [copied]
 
 
 def test_that_runs_start_one_after_the_other_and_a_failed_one_holds_nobody_up(tmp_path: Path, bench: Bench) -> None:
