@@ -1,12 +1,13 @@
 """The queue in the rail: there only while a run waits."""
 
-from PySide6.QtCore import QModelIndex, QSize, Qt
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QListView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QVBoxLayout, QWidget
 
 from orpo_studio.gui.runs.actions import RunActions
 from orpo_studio.gui.runs.queue_model import QueueModel
-from orpo_studio.gui.runs.row import ROW_EM, RunRow
+from orpo_studio.gui.runs.row import ROW_EM
+from orpo_studio.gui.runs.row_list import RowList
 from orpo_studio.gui.theme import em, theme
 from orpo_studio.gui.widgets.basic import label
 from orpo_studio.gui.workbench import Workbench
@@ -23,7 +24,10 @@ class QueueList(QWidget):
         super().__init__()
         self.bench = bench
         self.model = QueueModel(bench.queue, self)
-        self.view = _List()
+        self.view = RowList("Queue, the next run first", ROW_EM)
+        self.view.setAccessibleDescription("Drag a run, or press Alt with an arrow key, to give it another place.")
+        self.view.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.view.setDefaultDropAction(Qt.DropAction.MoveAction)
         self.view.setModel(self.model)
         self.reason = label("", "muted", wrap=True)
         self.actions_ = RunActions(self.view, bench, self.marked, self._open, first=self._own_actions())
@@ -99,23 +103,3 @@ class QueueList(QWidget):
 
     def _open(self, summary: RunSummary) -> None:
         self.bench.show_run(summary.folder)
-
-
-class _List(QListView):
-    def __init__(self) -> None:
-        super().__init__()
-        self.setItemDelegate(RunRow(self))
-        self.setAccessibleName("Queue, the next run first")
-        self.setAccessibleDescription("Drag a run, or press Alt with an arrow key, to give it another place.")
-        self.setUniformItemSizes(True)
-        self.setFrameShape(QListView.Shape.NoFrame)
-        self.setStyleSheet("QListView { border: none; border-radius: 0; }")
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
-        self.setDefaultDropAction(Qt.DropAction.MoveAction)
-        self.setMouseTracking(True)
-
-    def sizeHint(self) -> QSize:
-        return QSize(em(14), em(ROW_EM))

@@ -1,11 +1,11 @@
 """The runs in the rail."""
 
-from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QListView, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from orpo_studio.gui.runs.actions import RunActions
 from orpo_studio.gui.runs.model import RunsModel
-from orpo_studio.gui.runs.row import RunRow
+from orpo_studio.gui.runs.row_list import RowList
 from orpo_studio.gui.theme import em, theme
 from orpo_studio.gui.widgets.basic import button, label
 from orpo_studio.gui.workbench import Workbench
@@ -25,7 +25,7 @@ class RunListView(QWidget):
         super().__init__()
         self.bench = bench
         self.model = RunsModel(bench.runs, self, with_queue=False)
-        self.view = _List()
+        self.view = RowList("Runs, newest first", 16)
         self.view.setModel(self.model)
         self.actions_ = RunActions(self.view, bench, self.marked, self._open)
         self.empty = label("", "muted", wrap=True)
@@ -80,20 +80,3 @@ class RunListView(QWidget):
     def _open(self, summary: RunSummary) -> None:
         self.bench.show_run(summary.folder)
         self.refresh()
-
-
-class _List(QListView):
-    def __init__(self) -> None:
-        super().__init__()
-        self.setItemDelegate(RunRow(self))
-        self.setAccessibleName("Runs, newest first")
-        self.setUniformItemSizes(True)
-        self.setFrameShape(QListView.Shape.NoFrame)
-        self.setStyleSheet("QListView { border: none; border-radius: 0; }")
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setMouseTracking(True)
-
-    def sizeHint(self) -> QSize:
-        return QSize(em(14), em(16))
