@@ -43,8 +43,8 @@ def size(count: float) -> str:
 
 
 def count(number: float) -> str:
-    """Write a whole number in groups of three digits, set apart by narrow spaces."""
-    return f"{number:,.0f}".replace(",", "\u202f")
+    """Write a whole number in groups of three digits, as English sets them apart."""
+    return f"{number:,.0f}"
 
 
 def parameters(number: float) -> str:

@@ -33,7 +33,7 @@ def test_that_a_histogram_is_told_by_medians_bins_and_sentences() -> None:
     assert middle(LENGTHS).startswith("Half lie below: prompt ")
     assert reading(LENGTHS, 2).startswith("80–120 tokens: prompt ")
     assert "and more" in reading(LENGTHS, len(LENGTHS.edges) - 2)
-    assert "The line marks 1\u202f024 tokens." in in_words(LENGTHS)
+    assert "The line marks 1,024 tokens." in in_words(LENGTHS)
     assert reading(SIMILARITIES, 3).startswith("0.15–0.2: ")
 
 

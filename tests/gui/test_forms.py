@@ -276,10 +276,10 @@ def test_that_a_click_on_the_box_of_a_flag_sets_it(bench, qtbot, make_field):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("recipe.micro_batch", "pairs, from 1 to 1\u202f024"),
+        ("recipe.micro_batch", "pairs, from 1 to 1,024"),
         ("recipe.lora_dropout", "from 0 to below 1"),
         ("recipe.max_steps", "steps, from 0"),
-        ("recipe.epochs", "above 0 to 1\u202f000"),
+        ("recipe.epochs", "above 0 to 1,000"),
     ],
 )
 def test_that_a_number_says_its_unit_and_its_bounds(name, words):

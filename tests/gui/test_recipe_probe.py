@@ -102,7 +102,7 @@ def test_that_the_measurement_takes_the_place_of_the_estimate(meaning, bench, tr
     click_and_end(qtbot, meaning)
 
     assert meaning.probe.figure.text() == "Measured just now: 5.00 GiB, 2.3 s a step"
-    assert meaning.probe.note.text().startswith("1\u202f739 tokens a second")
+    assert meaning.probe.note.text().startswith("1,739 tokens a second")
     assert meaning.memory.figure.text() == "5.00 GiB"
     assert meaning.memory.verdict.text().startswith("✓ Fits")
     assert "Measured on this machine" in meaning.memory.note.text()

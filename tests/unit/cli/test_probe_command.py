@@ -26,7 +26,7 @@ def test_that_the_figures_are_told_in_words(say: Say, trainer: Trainer, model: P
     said = say("probe", "--model", model, "--data", data)
     assert said.code == 0
     assert "Peak memory: 5.00 GiB of the card" in said.out
-    assert "A step: 2.3 s with the longest pairs, up to 300 tokens (1\u202f739 tokens/s)" in said.out
+    assert "A step: 2.3 s with the longest pairs, up to 300 tokens (1,739 tokens/s)" in said.out
     assert "Memory was short: 1 instead of 2 pairs at once" in said.out
     assert "for 3 steps, rather less than more" in said.out
     assert probes() == []

@@ -176,7 +176,7 @@ def format_value(value: float, unit: str = "") -> str:
         mantissa, exponent = f"{value:.2e}".split("e")
         text = f"{mantissa}e{int(exponent)}"
     elif size >= 1000:
-        text = f"{value:,.0f}".replace(",", "\u202f")
+        text = f"{value:,.0f}"
     else:
         digits = 4 if size < 0.1 else 3 if size < 10 else 2 if size < 100 else 1
         text = f"{value:.{digits}f}"

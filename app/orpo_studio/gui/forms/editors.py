@@ -231,7 +231,7 @@ def unit_and_bounds(option: Option) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.10g}".replace(",", "\u202f")
+    return f"{value:,.10g}"
 
 
 def _is_same(first: Any, second: Any) -> bool:
