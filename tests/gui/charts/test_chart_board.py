@@ -153,6 +153,20 @@ def test_that_cards_share_the_width_there_is(board: ChartBoard, qtbot: QtBot, wi
     assert not any(one.intersects(other) for one in cards for other in cards if one is not other)
 
 
+def test_that_a_figure_that_grows_has_its_room(board: ChartBoard, qtbot: QtBot) -> None:
+    names = ("rewards/accuracies", "rewards/margins", "rewards/chosen", "rewards/rejected")
+    for name in names:
+        board.extend(falling(3, name, lambda _step: 0.0))
+    settle(qtbot, board)
+    header = board.charts["Preference"].header
+    tiles = [header.tiles[name] for name in names]
+    header.setFixedWidth(max(4 * (tile.sizeHint().width() + 14) for tile in tiles))
+    qtbot.waitUntil(lambda: len({tile.x() for tile in tiles}) == 4)
+    board.extend([Point("rewards/chosen", 4, 0.4, 8.0, -1234567.0)])
+    settle(qtbot, board)
+    qtbot.waitUntil(lambda: all(tile.width() >= tile.sizeHint().width() for tile in tiles))
+
+
 def test_that_a_stream_of_ever_new_metrics_gets_no_more_curves_than_anybody_can_look_at(
     board: ChartBoard, qtbot: QtBot
 ) -> None:

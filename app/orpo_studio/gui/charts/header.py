@@ -249,14 +249,13 @@ class Header(QWidget):
                     format_value(float(evaluated[0]), unit) if len(evaluated) else "",
                 )
             )
-        if rearranged:
+        if rearranged or self._room_for() < self._columns:  # a figure has become wider than its column
             self.arrange()
 
     def arrange(self) -> None:
         """Place the tiles that have something to say."""
         visible = [tile for tile in self.tiles.values() if not tile.isHidden()]
-        widest = max((tile.sizeHint().width() for tile in visible), default=1)
-        columns = max(1, min(len(visible), (self.width() - 20 + _GAP) // (widest + _GAP)))
+        columns = self._room_for()
         while self._grid.count():
             self._grid.takeAt(0)
         for index, tile in enumerate(visible):
@@ -264,6 +263,12 @@ class Header(QWidget):
         for column in range(max(columns, self._columns)):
             self._grid.setColumnStretch(column, 1 if column < columns else 0)
         self._columns = columns
+
+    def _room_for(self) -> int:
+        """Return how many tiles have room beside each other."""
+        visible = [tile for tile in self.tiles.values() if not tile.isHidden()]
+        widest = max((tile.sizeHint().width() for tile in visible), default=1)
+        return max(1, min(len(visible), (self.width() - 20 + _GAP) // (widest + _GAP)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Find the number of columns again."""
