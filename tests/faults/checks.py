@@ -18,12 +18,14 @@ LIVE = {"launching", "running", "stopping"}
 
 
 def checkpoint_steps(folder: RunFolder) -> list[int]:
-    """Return the steps of the checkpoints that are whole: every file can be read to its end."""
-    return sorted(
-        int(path.name.removeprefix("checkpoint-"))
-        for path in folder.checkpoints.glob("checkpoint-*")
-        if _is_whole_checkpoint(path)
-    )
+    """Return the steps of the checkpoints that are whole: every file can be read to its end.
+
+    One that was killed when it lacked nothing but its place is among them.
+    """
+    placed = folder.checkpoints.glob("checkpoint-*")
+    sealed = (path.parent for path in folder.checkpoints.glob(".writing/checkpoint-*/COMPLETE.json"))
+    whole = (path for path in (*placed, *sealed) if _is_whole_checkpoint(path))
+    return sorted({int(path.name.removeprefix("checkpoint-")) for path in whole})
 
 
 def _is_whole_checkpoint(path: Path) -> bool:
@@ -94,9 +96,9 @@ def state_after(folder: RunFolder, job: Job, victim: str, new: list[Said], *, ha
     elif victim == "supervisor":
         if had_trainer and said not in {"stopped", "completed"}:
             yield f"a trainer whose supervisor was killed ended as {said}"
-    elif said not in {"none", "completed", "lost", "stopped"}:
-        # A window that follows may have recorded the loss already, and a trainer that was killed after its supervisor
-        # may have heard of that one's end and stopped.
+    elif said not in {"none", "completed", "lost", "stopped"} and not (said == "failed" and ends[-1]["signal"] == 9):
+        # A window that follows may have recorded the loss already. Where one was killed after the other, a trainer may
+        # have heard of its supervisor's end and stopped, and a supervisor have seen its trainer killed.
         yield f"processes killed at once left the end {said}"
     expected = said if ends else "lost" if begun else None
     if expected is not None and shown != expected:
