@@ -39,13 +39,16 @@ def window(qtbot: QtBot, bench: Workbench) -> MainWindow:
 
 
 @pytest.fixture
-def waiting(bench: Workbench) -> list[RunFolder]:
-    """Three runs that wait."""
+def waiting(bench: Workbench) -> Iterator[list[RunFolder]]:
+    """Three runs that wait; none does afterwards, or a window that closes would have them started in earnest."""
     made = [ScriptedRun(bench.workspace, f"Bot v{number}", alive=False) for number in (1, 2, 3)]
     for run in made:
         run.close()
         add_to_queue(bench.workspace, run.folder)
-    return [run.folder for run in made]
+    yield [run.folder for run in made]
+    for run in made:
+        if run.folder.path.exists():
+            take_out(run.folder)
 
 
 def look(qtbot: QtBot, bench: Workbench, condition: Callable[[], bool]) -> None:
