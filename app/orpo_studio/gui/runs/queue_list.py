@@ -60,11 +60,7 @@ class QueueList(QWidget):
     def _mark_subject(self) -> None:
         """Mark the run that the pages show."""
         follower = self.bench.follower
-        row = self.model.row_of(follower.folder.id) if follower else -1
-        if row >= 0:
-            self.view.setCurrentIndex(self.model.index(row, 0))
-        else:
-            self.view.selectionModel().clear()
+        self.view.mark(self.model.row_of(follower.folder.id) if follower else -1)
 
     def _own_actions(self) -> list[QAction]:
         made = []

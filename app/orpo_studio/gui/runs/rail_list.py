@@ -46,11 +46,7 @@ class RunListView(QWidget):
     def refresh(self) -> None:
         """Mark the run that is looked at, and say what belongs here while there is none."""
         follower = self.bench.follower
-        row = self.model.row_of(follower.folder.id) if follower else -1
-        if row >= 0:
-            self.view.setCurrentIndex(self.model.index(row, 0))
-        else:
-            self.view.selectionModel().clear()
+        self.view.mark(self.model.row_of(follower.folder.id) if follower else -1)
         self.empty.setText(self.bench.runs.problem or "No runs yet. The first one appears here when it starts.")
         self._stack.setCurrentIndex(0 if self.model.rowCount() else 1)
 

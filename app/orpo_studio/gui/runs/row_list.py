@@ -28,6 +28,13 @@ class RowList(QListView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setMouseTracking(True)
 
+    def mark(self, row: int) -> None:
+        """Mark a row as the current one, or none where it is below 0."""
+        if row >= 0:
+            self.setCurrentIndex(self.model().index(row, 0))
+        else:
+            self.selectionModel().clear()
+
     def sizeHint(self) -> QSize:
         """Return the size that it would like to have."""
         return QSize(em(14), em(self._height))
