@@ -42,6 +42,11 @@ def make_step(model: Path, home: Path, micro_batch: int, accumulation: int, pair
                        gradient_accumulation_steps=accumulation)  # fmt: skip
     train_on(load(model, adapter="full"), uneven_pairs(pairs, seed=SEED, longest=20), config)
     StudioOrpoTrainer._get_grad_norm = original
+    if torch.distributed.is_initialized():
+        # Left to the interpreter's end, the group's threads may still run when they are destroyed, and that aborts
+        # the process ("terminate called without an active exception"), now and then.
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
     return written
 
 
