@@ -114,6 +114,28 @@ def test_that_every_step_is_on_the_board_live_and_in_replay(qtbot: QtBot, page: 
     assert len(points(page, "process_memory_gib")) == 12
 
 
+def test_that_a_chart_that_fills_the_page_is_as_tall_as_what_is_seen_of_it(
+    qtbot: QtBot, page: TrainPage, make_run: MakeRun
+) -> None:
+    run = make_run()
+    run.begin(24)
+    run.train(1, 24)
+    look_at(qtbot, page, run, step=24)
+    assert page.curves.board is not None
+    loss = page.curves.board.charts["Loss"]
+    before = loss.height()
+
+    def height_seen() -> int:
+        return page.scroll_area.viewport().height()
+
+    loss.expand_requested.emit()
+    qtbot.waitUntil(lambda: page.curves.board is not None and page.curves.board.height() == height_seen())
+    page.resize(1100, 1000)
+    qtbot.waitUntil(lambda: page.curves.board is not None and page.curves.board.height() == height_seen())
+    page.curves.board.collapse()
+    qtbot.waitUntil(lambda: loss.height() == before)
+
+
 def test_that_a_nan_is_kept(qtbot: QtBot, page: TrainPage, make_run: MakeRun) -> None:
     run = make_run()
     run.begin()

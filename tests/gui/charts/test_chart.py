@@ -187,6 +187,17 @@ def test_that_double_clicking_the_header_asks_for_the_page(chart: Chart, qtbot: 
         qtbot.mouseDClick(chart.header, Qt.MouseButton.LeftButton, pos=QPoint(300, 12))
 
 
+def test_that_the_height_it_wants_does_not_depend_on_how_tall_it_was(chart: Chart, qtbot: QtBot) -> None:
+    chart.extend(falling(50))
+    settle(qtbot, chart)
+    wanted = chart.sizeHint().height()
+    for height in (1400, 300, 900):
+        chart.resize(600, height)
+        settle(qtbot, chart)
+        assert chart.sizeHint().height() == wanted
+    assert wanted == chart.minimumSizeHint().height()
+
+
 def test_that_the_picture_has_twice_the_pixels(chart: Chart, qtbot: QtBot, tmp_path: Path) -> None:
     chart.extend(falling(50))
     settle(qtbot, chart)

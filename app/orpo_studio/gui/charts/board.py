@@ -45,6 +45,8 @@ class ChartBoard(QWidget):
     failed = Signal(str, str)
     card_added = Signal(object)
     """The `Chart` that has just taken its place on the board."""
+    arranged = Signal()
+    """The cards have other places: one fills the board, say, or all are there again."""
 
     def __init__(
         self,
@@ -181,6 +183,11 @@ class ChartBoard(QWidget):
         self._expanded = None
         self._arrange()
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether one chart fills the board."""
+        return self._expanded is not None
+
     # Inside
 
     def _new_timeline(self) -> Timeline:
@@ -271,6 +278,7 @@ class ChartBoard(QWidget):
             self._grid.setColumnStretch(column, 1)
         for chart in self.charts.values():
             chart.setVisible(chart in shown)
+        self.arranged.emit()
 
     def _columns_that_fit(self) -> int:
         card = self.fontMetrics().height() * _CARD_WIDTH_EM

@@ -136,6 +136,10 @@ class Chart(Card):
         hint = super().minimumSizeHint()
         return QSize(hint.width(), max(hint.height(), _LEAST_LINES * self.fontMetrics().height()))
 
+    def sizeHint(self) -> QSize:
+        """Want no more than is needed, so that the height does not depend on how the page comes to lay it out."""
+        return super().sizeHint().expandedTo(self.minimumSizeHint())
+
     def append(
         self, name: str, value: float, *, step: float, epoch: float, seconds: float, kind: Kind = "training"
     ) -> None:

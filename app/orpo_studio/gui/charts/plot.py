@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QWidget
 
@@ -172,6 +172,10 @@ class Plot(pg.GraphicsLayoutWidget):
         """Let every lane fit y again."""
         for lane in self.lanes.values():
             lane.follows_y = True
+
+    def sizeHint(self) -> QSize:
+        """Want what the lanes need. By itself a graphics view wants what its scene happens to have measured before."""
+        return self.minimumSizeHint().expandedTo(self.minimumSize())
 
     def refresh(self, options: ViewOptions, marks: Marks) -> None:
         """Draw the lanes."""

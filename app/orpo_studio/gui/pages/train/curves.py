@@ -105,6 +105,8 @@ class Curves(QWidget):
         colors = DARK if theme().colors.scheme == "dark" else LIGHT
         board = ChartBoard(self, cards=(), colors=colors, spill_folder=paths.cache_folder())
         board.card_added.connect(self._settle_in)
+        board.arranged.connect(self._give_room)
+        self._scroll.viewport().installEventFilter(self)
         preferences = self._bench.preferences
         board.set_options(ViewOptions(smoothing=preferences.smoothing))
         board.options_changed.connect(lambda options: setattr(preferences, "smoothing", options.smoothing))
@@ -148,12 +150,21 @@ class Curves(QWidget):
         if self.board is not None:
             self.board.set_theme(DARK if theme().colors.scheme == "dark" else LIGHT)
 
+    def _give_room(self) -> None:
+        """Let a chart that fills the board fill what is seen of the page as well."""
+        if self.board is not None:
+            self.board.setMinimumHeight(self._scroll.viewport().height() if self.board.is_filled else 0)
+
     def _settle_in(self, chart: "Chart") -> None:
         """Let the wheel move the page unless the chart has the focus."""
         for inside in [chart, *chart.findChildren(QWidget)]:
             inside.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._scroll.viewport():
+            if event.type() == QEvent.Type.Resize:
+                self._give_room()
+            return False
         if isinstance(event, QWheelEvent) and isinstance(watched, QWidget):
             zooms = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier) or self._has_focus(watched)
             if not zooms:
