@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted_run import ScriptedRun
 from orpo_studio.events import CheckpointSaved, Problem
 from orpo_studio.gui import disk as disk_module
+from orpo_studio.gui.app import make_window
 from orpo_studio.gui.foot import Foot
 from orpo_studio.gui.notices import NoticeCard
+from orpo_studio.gui.pages.recipe_probe import Probe
 from orpo_studio.gui.pages.ship import card as card_module
 from orpo_studio.gui.pages.ship.card import ExportCard
 from orpo_studio.gui.pages.ship.targets import Place, look_at
 from orpo_studio.gui.pages.train import TrainPage
+from orpo_studio.gui.steps import StepState, step_state
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import room as room_module
 from orpo_studio.runs.room import Disk, disk_of
@@ -73,18 +78,64 @@ def test_that_a_start_says_what_it_takes_and_waits_for_room(
     qtbot.waitUntil(lambda: bench.can_start() and "1.0 GB free" in shown(), timeout=20_000)
     room = bench.disk.room
     assert room is not None
-    assert f"About {room.takes / MB:.1f} MB, 1.0 GB free in {bench.workspace}" in shown()
+    assert f"About {room.takes / MB:.1f} MB needed, 1.0 GB free in {bench.workspace}" in shown()
     disk.free = 2 * MB
     qtbot.waitUntil(lambda: bool(errors(bench)), timeout=10_000)
     assert not bench.can_start()
     assert "Too little room on the disk" in errors(bench)[0]
     assert "2.0 MB are free" in errors(bench)[0]
+    qtbot.waitUntil(lambda: errors(bench)[0] in shown())
+    assert "2.0 MB free" in shown()
+    assert not facts.demo.isVisible()
+    assert (step_state(bench, "recipe"), step_state(bench, "train")) == (StepState.DONE, StepState.ATTENTION)
+    with qtbot.waitSignal(bench.workspace_wanted):
+        qtbot.mouseClick(facts.workspace, Qt.MouseButton.LeftButton)
     disk.free = room.takes - 1
     qtbot.waitUntil(lambda: not errors(bench), timeout=10_000)
     assert any("Older checkpoints" in issue.message for issue in bench.issues())
+    qtbot.waitUntil(lambda: not facts.workspace.isVisible())
     disk.free = 500 * MB
     qtbot.waitUntil(lambda: not bench.disk.issues(), timeout=10_000)
     assert bench.can_start()
+
+
+def test_that_what_leads_to_a_lack_of_room_leads_to_another_workspace(
+    qtbot: QtBot, disk: FakeDisk, tmp_path: Path
+) -> None:
+    disk.free = 2 * MB
+    window = make_window(tmp_path / "workspace", None)
+    qtbot.addWidget(window)
+    window.show()
+    window.bench.use_demo()
+    qtbot.waitUntil(lambda: bool(errors(window.bench)), timeout=20_000)
+    window.show_page("recipe")
+    qtbot.waitUntil(window.foot.fix.isVisible)
+    qtbot.mouseClick(window.foot.fix, Qt.MouseButton.LeftButton)
+    assert window.current_page == "train"
+    button = window.focusWidget()
+    assert isinstance(button, QPushButton)
+    assert button.text() == "Choose another workspace…"
+    button.click()
+    (dialog,) = window.findChildren(QFileDialog)
+    disk.free = 1000 * MB
+    dialog.fileSelected.emit(str(tmp_path / "elsewhere"))
+
+    qtbot.waitUntil(window.bench.can_start, timeout=20_000)
+    assert window.bench.workspace == tmp_path / "elsewhere"
+    dialog.close()
+
+
+def test_that_a_workspace_without_room_is_no_hindrance_to_two_steps(
+    qtbot: QtBot, disk: FakeDisk, watching: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = Probe(watching, watching)
+    watching.use_demo()
+    disk.free = 2 * MB
+    qtbot.waitUntil(lambda: bool(watching.disk.issues()) and watching.model.card is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: watching.data.prepared is not None, timeout=20_000)
+
+    assert not watching.can_start()
+    assert probe.hindrance() == ""
 
 
 def test_that_the_need_follows_the_settings(qtbot: QtBot, disk: FakeDisk, watching: Workbench) -> None:

@@ -156,7 +156,7 @@ def test_that_without_a_card_it_is_said_that_the_cpu_trains(meaning, machine, be
     qtbot.waitUntil(lambda: "GiB" in meaning.memory.figure.text(), timeout=60_000)
     machine.has_gpu, machine.gpu_name, machine.gpu_total_gib = False, "", 0.0
     meaning._reading.watch._look()
-    assert meaning.memory.verdict.text().endswith("GiB are free of main memory.")
+    assert meaning.memory.verdict.text().endswith("GiB are free in main memory.")
     assert "main memory" in meaning.memory.note.text()
     assert meaning.memory.parts["weights"].text() == "29.9"
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from orpo_studio.config.option import Option, all_options, did_you_mean, quoted
+from orpo_studio.config.option import Option, all_options, did_you_mean, format_number, quoted
 from orpo_studio.config.sections import SECTIONS
 from orpo_studio.config.spec import RunSpec
 
@@ -129,7 +129,7 @@ def _advice(spec: RunSpec) -> list[Issue]:
         found.append(
             Issue(
                 "recipe.learning_rate",
-                f"Low for {what}: below {low:g} it barely learns in one epoch.",
+                f"Low for {what}: below {format_number(low)} it barely learns in one epoch.",
                 "warning",
             )
         )
@@ -137,7 +137,8 @@ def _advice(spec: RunSpec) -> list[Issue]:
         found.append(
             Issue(
                 "recipe.learning_rate",
-                f"High for {what}: above {high:g} training often diverges. Small models bear more.",
+                f"High for {what}: above {format_number(high)} the loss often climbs instead of falling. Small models "
+                "can take more.",
                 "warning",
             )
         )

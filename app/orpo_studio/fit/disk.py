@@ -118,6 +118,10 @@ class RunRoom:
         return self.need.run + self._tokens
 
     @property
+    def _least(self) -> int:
+        return self.need.least + self._tokens
+
+    @property
     def _tokens(self) -> int:
         elsewhere = self.cache_free is not None and self.cache_free > self.need.tokens
         return 0 if elsewhere else self.need.tokens
@@ -125,25 +129,27 @@ class RunRoom:
     @property
     def severity(self) -> Literal["error", "warning"] | None:
         """How bad it is: an error where one checkpoint and the result find no room, a warning where not all do."""
-        if self.need.least + self._tokens > self.free:
+        if self._least > self.free:
             return "error"
         return "warning" if self.takes > self.free else None
 
     def in_words(self) -> str:
         """Return it in a few words."""
-        return f"about {size(self.takes)}, {size(self.free)} free"
+        return f"about {size(self.takes)} needed, {size(self.free)} free"
 
     def problem(self) -> str:
         """Return what is wrong and what to do; the empty string where all finds room."""
         if self.severity == "error":
+            whole = f" ({size(self.takes)} with all its checkpoints)" if self.takes > self._least else ""
             return (
-                f"Too little room on the disk: the run takes at least {size(self.need.least + self._tokens)}, "
-                f"{size(self.free)} are free. Make room, or choose another workspace."
+                f"Too little room on the disk: the run needs at least {size(self._least)}{whole}, and "
+                f"{size(self.free)} are free. Make room, or choose another workspace where there is more."
             )
         if self.severity == "warning":
             return (
-                f"The disk gets full: the run takes {size(self.takes)} with all its checkpoints, {size(self.free)} "
-                f"are free. Older checkpoints, each of {size(self.need.checkpoint)}, would be deleted early."
+                f"The disk gets full: the run needs {size(self.takes)} with all its checkpoints, and "
+                f"{size(self.free)} are free. Older checkpoints, each of {size(self.need.checkpoint)}, would be "
+                "deleted early."
             )
         return ""
 

@@ -73,6 +73,14 @@ class Actions:
         self._help.show()
         self._help.raise_()
 
+    def choose_workspace(self) -> None:
+        """Let the person choose where runs are kept from now on."""
+        dialog = QFileDialog(self._window, "Choose the workspace", str(self._bench.workspace))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(self._bench.move_workspace)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
     def _table(self, show_page: Callable[[str], None]) -> list[ActionInfo]:
         bench = self._bench
         pages = [
@@ -97,7 +105,7 @@ class Actions:
             ActionInfo("Try the demo", "Run", bench.use_demo),
             ActionInfo("Undo", "Edit", bench.draft.undo.undo, ("Ctrl+Z",)),
             ActionInfo("Redo", "Edit", bench.draft.undo.redo, ("Ctrl+Shift+Z",)),
-            ActionInfo("Change the workspace…", "Workspace", self._choose_workspace),
+            ActionInfo("Change the workspace…", "Workspace", self.choose_workspace),
             *themes,
             ActionInfo("Tell the end of a run on the desktop", "View", self._switch_telling, is_on=is_told),
             ActionInfo("Help", "Help", self.help, ("F1",)),
@@ -147,13 +155,6 @@ class Actions:
             return
         told = "told" if preferences.notify else "no longer told"
         self._bench.tell(Notice("info", f"The end of a run is {told} on the desktop."))
-
-    def _choose_workspace(self) -> None:
-        dialog = QFileDialog(self._window, "Choose the workspace", str(self._bench.workspace))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.fileSelected.connect(self._bench.move_workspace)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
 
     def _about(self) -> None:
         self._bench.tell(

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 SETTLE_MS = 300
 """The settings are looked at once typing has paused this long."""
 AGAIN_MS = 5000
+WORKSPACE = "workspace"
+"""What an error for lack of room is named after: no setting of the run mends it, but another workspace does."""
+_OPTION = "train.keep_checkpoints"
+"""The option that is warned of where not all checkpoints find room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,6 @@ class DiskWatch(QObject):
 
     changed = Signal()
     """What is known of the room has changed by more than a little."""
-
-    option = "train.keep_checkpoints"
-    """The option that a lack of room is shown at."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -105,7 +106,9 @@ class DiskWatch(QObject):
         """Return a lack of room, as an addition to the issues of the settings."""
         room = self.room
         severity = room.severity if room is not None else None
-        return [Issue(self.option, room.problem(), severity)] if room is not None and severity is not None else []
+        if room is None or severity is None:
+            return []
+        return [Issue(WORKSPACE if severity == "error" else _OPTION, room.problem(), severity)]
 
     @property
     def _place(self) -> Path | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orpo_studio.events.state import LIVE
+from orpo_studio.gui.disk import WORKSPACE
 from orpo_studio.gui.workbench import Workbench
 
 
@@ -35,11 +36,14 @@ STEPS = (
 )
 
 
-_EDITED_ON = {"train": "recipe", "evaluate": "recipe"}
+_EDITED_ON = {"train": "recipe", "evaluate": "recipe", WORKSPACE: "train"}
 
 
 def page_of(section: str) -> str:
-    """Return the page on which the options of a section are edited: some belong to the recipe."""
+    """Return the page on which the options of a section are edited: some belong to the recipe.
+
+    The workspace, which is no option, is told of and changed on the Train page.
+    """
     return _EDITED_ON.get(section, section)
 
 

@@ -157,6 +157,7 @@ class MainWindow(QMainWindow):
         bench.subject_changed.connect(self._on_subject)
         bench.run_started.connect(lambda: self.show_page("train"))
         bench.run_shown.connect(lambda: self.show_page("train"))
+        bench.workspace_wanted.connect(self.actions_table.choose_workspace)
         bench.start_in_question.connect(self._ask_before_starting)
         bench.queue.changed.connect(self.refresh)
         self.header.menu.setMenu(self.actions_table.menu())

@@ -44,6 +44,8 @@ class Workbench(QObject):
     """Something is in the way of a start: a :class:`StartQuestion`."""
     rows_wanted = Signal(list)
     """Rows of the data, as ``data.skip_rows`` names them, are to be looked at."""
+    workspace_wanted = Signal()
+    """Another workspace is to be chosen."""
     noticed = Signal(Notice)
     """Something to tell the person."""
 

@@ -84,10 +84,10 @@ def test_that_it_is_an_error_only_where_nothing_could_be_saved() -> None:
     found = [RunRoom(need, free).severity for free in (least - 1, least, whole - 1, whole)]
 
     assert found == ["error", "warning", "warning", None]
-    assert "at least 5.0 GB, 4.0 GB are free" in RunRoom(need, 4 * GB).problem()
+    assert "at least 5.0 GB (9.0 GB with all its checkpoints), and 4.0 GB are free" in RunRoom(need, 4 * GB).problem()
     assert "each of 2.0 GB" in RunRoom(need, 7 * GB).problem()
     assert RunRoom(need, 70 * GB).problem() == ""
-    assert RunRoom(need, 70 * GB).in_words() == "about 9.0 GB, 70.0 GB free"
+    assert RunRoom(need, 70 * GB).in_words() == "about 9.0 GB needed, 70.0 GB free"
 
 
 def test_that_ids_count_where_the_cache_lies_or_in_the_run_where_it_has_no_room() -> None:

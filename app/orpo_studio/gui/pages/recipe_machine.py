@@ -35,7 +35,7 @@ class Room:
     @property
     def place(self) -> str:
         """What has the memory, in words."""
-        return f"on {self.name}" if self.on_gpu else "of main memory"
+        return f"on {self.name}" if self.on_gpu else "in main memory"
 
     @property
     def note(self) -> str:

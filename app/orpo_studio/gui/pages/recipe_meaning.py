@@ -11,7 +11,7 @@ from orpo_studio.gui.pages.recipe_memory import MemoryCard
 from orpo_studio.gui.pages.recipe_probe_box import TIME_NOTE, ProbeBox
 from orpo_studio.gui.pages.recipe_reading import FitReading
 from orpo_studio.gui.theme import em, figure_font
-from orpo_studio.gui.widgets.basic import card, label, line
+from orpo_studio.gui.widgets.basic import card, label, line, set_kind
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.words import count, size
 
@@ -197,6 +197,8 @@ class Meaning(QWidget):
 
     def _show_disk(self) -> None:
         room = self._bench.disk.room
+        severity = room.severity if room is not None else None
+        set_kind(self.values["disk"], {"error": "failure", "warning": "attention", None: ""}[severity])
         if room is None:
             self._show("disk", UNKNOWN)
             return

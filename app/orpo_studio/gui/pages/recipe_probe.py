@@ -9,6 +9,7 @@ from orpo_studio.config import RunSpec
 from orpo_studio.config.sections import RecipeSection
 from orpo_studio.events import JobEnded, ProbeFinished
 from orpo_studio.gui.background import run_in_background
+from orpo_studio.gui.disk import WORKSPACE
 from orpo_studio.gui.notice import Notice, notice_of
 from orpo_studio.gui.passing_job import PassingJob
 from orpo_studio.gui.workbench import Workbench
@@ -48,7 +49,8 @@ class Probe(PassingJob):
             return "The model is being read." if bench.model.is_busy else "Choose a base model first."
         if bench.data.prepared is None:
             return "The pairs are being read." if bench.data.is_busy else "Choose preference pairs first."
-        if not bench.can_start():
+        # The two steps lie in the cache folder, so a workspace without room is no hindrance.
+        if any(issue.severity == "error" and issue.name != WORKSPACE for issue in bench.issues()):
             return "Some settings cannot be used yet."
         if self._is_busy_elsewhere():
             return "A run is under way and needs the machine. Two steps can be tried once it has ended."

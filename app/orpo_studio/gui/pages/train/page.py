@@ -17,6 +17,7 @@ from orpo_studio.events import (
     RunLaunched,
     SampleAnswer,
 )
+from orpo_studio.gui.disk import WORKSPACE
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.notice import Notice, Severity
 from orpo_studio.gui.notices import NoticeCard
@@ -64,6 +65,10 @@ class TrainPage(Page):
         self._ending_card: NoticeCard | None = None
         bench.subject_changed.connect(self._show_subject)
         self._show_subject()
+
+    def show_option(self, name: str) -> None:
+        if name == WORKSPACE:
+            self.start.workspace.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def ending_card(self) -> NoticeCard | None:
         """Return the card that explains why the run failed, if it did."""

@@ -1,18 +1,23 @@
 """Before a run: what is about to start, what is missing, and what will be seen here."""
 
+import textwrap
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLayout, QVBoxLayout, QWidget
 
 from orpo_studio import words
-from orpo_studio.config import RunSpec
+from orpo_studio.config import Issue, RunSpec
 from orpo_studio.config.option import format_number
 from orpo_studio.config.plan import make_plan
+from orpo_studio.gui.disk import WORKSPACE
 from orpo_studio.gui.runs.face import place_name
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, card, label
 from orpo_studio.gui.workbench import Workbench
 
 _MOST_ISSUES = 6
+_LINE = 110
+"""Letters in a row of a link, which cannot wrap by itself."""
 
 
 class StartPanel(QWidget):
@@ -33,9 +38,11 @@ class StartPanel(QWidget):
         self._issues.setSpacing(em(0.4))
         self.start = button("Start training", bench.start, "main", hint="Ctrl+Enter")
         self.demo = button("Try the demo", bench.use_demo)
+        self.workspace = button("Choose another workspace…", bench.workspace_wanted.emit)
         buttons = QHBoxLayout()
         buttons.addWidget(self.start)
         buttons.addWidget(self.demo)
+        buttons.addWidget(self.workspace)
         buttons.addStretch(1)
         layout.addWidget(self.heading)
         layout.addLayout(self._facts)
@@ -72,16 +79,28 @@ class StartPanel(QWidget):
         for row, (title, text) in enumerate(_facts(self._bench, spec) if spec else []):
             self._facts.addWidget(label(title, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
             self._facts.addWidget(label(text, wrap=True), row, 1)
-        for issue in errors[:_MOST_ISSUES]:
-            self._issues.addWidget(self._link("✕  ", issue.message, issue.name))
-        for issue in warnings[: max(0, _MOST_ISSUES - len(errors))]:
-            self._issues.addWidget(self._link("▲  ", issue.message, issue.name))
+        for issue in [*errors, *warnings][:_MOST_ISSUES]:
+            self._issues.addLayout(self._line(issue))
         self.start.setEnabled(ready)
-        self.demo.setVisible(not ready and not busy)
+        nothing_chosen = not (self._bench.model.path and self._bench.data.source)
+        self.demo.setVisible(nothing_chosen and not busy)
+        self.workspace.setVisible(any(issue.name == WORKSPACE for issue in errors))
 
-    def _link(self, sign: str, message: str, name: str) -> QWidget:
-        text = words.one_line(message, 110)
-        return button(f"{sign}{text} ›", lambda: self.option_wanted.emit(name), "link", name=message, hint=message)
+    def _line(self, issue: Issue) -> QHBoxLayout:
+        """Return what an issue says, as a link to where it can be mended, unless that is here."""
+        row = QHBoxLayout()
+        row.setSpacing(em(0.5))
+        failed = issue.severity == "error"
+        sign = label("✕" if failed else "▲", "failure" if failed else "attention")
+        row.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        if issue.name == WORKSPACE:
+            row.addWidget(label(issue.message, wrap=True, selectable=True), 1)
+            return row
+        text = textwrap.fill(issue.message, _LINE).replace("&", "&&")  # a single one underlines the next letter
+        link = button(f"{text} ›", lambda: self.option_wanted.emit(issue.name), "link", name=issue.message)
+        row.addWidget(link)
+        row.addStretch(1)
+        return row
 
 
 def _facts(bench: Workbench, spec: RunSpec) -> list[tuple[str, str]]:
@@ -133,8 +152,10 @@ def _what_will_be_drawn() -> QFrame:
     return frame
 
 
-def _clear(layout: QGridLayout | QVBoxLayout) -> None:
+def _clear(layout: QLayout) -> None:
     while (item := layout.takeAt(0)) is not None:
+        if (inner := item.layout()) is not None:
+            _clear(inner)
         if (widget := item.widget()) is not None:
             widget.hide()
             widget.deleteLater()
