@@ -11,7 +11,7 @@ import torch
 from faults.small_disk import SmallDisk, contents, mounted
 from helpers.tiny_model import make_rows, write_rows, write_tiny_model
 from helpers.training import error, losses, make_run, of_kind, outcome, run
-from orpo_studio.events import CheckpointSaved, Event, Problem, StopRequested, read_events
+from orpo_studio.events import CheckpointSaved, Event, Problem, RunEnded, StopRequested, read_events
 from orpo_studio.fit.disk import SMALL_BYTES, room_for_run
 from orpo_studio.models.card import inspect_model
 from orpo_studio.runs import RunFolder, ask
@@ -244,6 +244,47 @@ def test_that_a_stop_ends_the_wait_and_the_result_is_not_said_to_be_there(
     assert kept(folder) == [4]
     disk.make_room()
     assert outcome(run(folder)) == "completed"
+
+
+def test_that_a_pause_while_the_result_waits_loses_nothing(
+    disk: SmallDisk, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save(*_arguments: Any) -> None:
+        disk.fill()
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("orpo_studio.trainer.train.save_result", save)
+        full.setattr(waiting, "_LOOK_SECONDS", 0.001)
+        full.setattr(waiting, "free_bytes", lambda _home: ask(folder, "pause") or disk.free)
+        events = run(folder)
+
+    (warning,) = warnings(events)
+    assert "go on from step 6" in warning.detail
+    assert "loses nothing" in warning.hint
+    assert [(stop.step, stop.to_pause) for stop in of_kind(events, StopRequested)] == [(6, True)]
+    end = of_kind(events, RunEnded)[-1]
+    assert (end.outcome, end.paused, end.step) == ("stopped", True, 6)
+    assert not folder.has_result()
+    disk.make_room()
+    again = run(folder)
+    assert (outcome(again), losses(again)) == ("completed", {})
+    assert folder.has_result()
+
+
+def test_that_a_pause_that_would_lose_steps_does_not_say_that_it_paused(
+    disk: SmallDisk, folder: RunFolder, at_step: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(folder, "checkpoint_steps = 2", "checkpoint_steps = 4")
+    monkeypatch.setattr(waiting, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(waiting, "free_bytes", lambda _home: ask(folder, "pause") or disk.free)
+    at_step(5, disk.fill)
+
+    events = run(folder)
+
+    assert "train again" in warnings(events)[-1].hint
+    assert (outcome(events), error(events).code) == ("failed", "result-not-saved")
+    assert "go on from step 4" in error(events).detail
 
 
 def test_that_a_disk_that_turns_read_only_is_told_as_that(

@@ -8,7 +8,7 @@ from orpo_studio.paths import default_workspace
 from orpo_studio.runs import RunFolder, ask, find_run, is_held, summarize
 from orpo_studio.runs.folder import made_by_newer
 from orpo_studio.runs.force import end_now
-from orpo_studio.runs.live_words import lost_by_ending
+from orpo_studio.runs.live_words import loss_of_waiting_result, lost_by_ending
 
 
 def run(arguments: argparse.Namespace, output: Output) -> int:
@@ -20,6 +20,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         raise made_by_newer(folder, "How it is stopped may have changed since.")
     if arguments.now:
         _end_now(folder, output)
+    elif lost := loss_of_waiting_result(summarize(folder).fold):
+        raise _result_waits(folder, lost)
     else:
         ask(folder, "stop")
         output.say(f"The run {folder.id} will stop after its present step and save.")
@@ -40,6 +42,16 @@ def _end_now(folder: RunFolder, output: Output) -> None:
             output.say(f"The run {folder.id} is told to end without saving. {lost}")
             output.say(f"Follow it with: orpo-studio watch {folder.id}")
     output.result({"run": folder.id, "state": summarize(folder).state, "folder": folder.path})
+
+
+def _result_waits(folder: RunFolder, lost: str) -> CommandError:
+    words = ErrorWords(
+        "result-waits",
+        f"The run {folder.id} was not stopped: its result is not saved yet.",
+        lost,
+        f"Make room on the disk, or give the result up: orpo-studio stop --now {folder.id}",
+    )
+    return CommandError(words, run=folder.id)
 
 
 def _not_running(folder: RunFolder) -> CommandError:

@@ -49,6 +49,8 @@ StateName = Literal[
     "failed",
     "lost",
 ]
+RESULT_WAITS = "wait"
+"""Name of the stage in which all is trained, and the result is kept in memory until the disk takes it."""
 LIVE: frozenset[StateName] = frozenset({"launching", "running", "stopping", "pausing"})
 """States in which a supervisor trains."""
 
@@ -125,6 +127,21 @@ class RunState:
     def total_steps(self) -> int:
         """Optimizer steps of the whole run; 0 before they are known."""
         return self.training.total_steps if self.training else 0
+
+    @property
+    def waits_to_save(self) -> bool:
+        """Whether all is trained, and the result is kept in memory until the disk takes it."""
+        return self.ended is None and self.stage is not None and self.stage.name == RESULT_WAITS
+
+    @property
+    def saved_step(self) -> int:
+        """The last step of which a checkpoint was saved; 0 where there is none."""
+        return max((saved.step for saved in self.checkpoints), default=0)
+
+    @property
+    def steps_at_risk(self) -> int:
+        """Steps that were made since the last checkpoint, which an end without saving would lose."""
+        return max(0, self.latest.step - self.saved_step)
 
     @property
     def _is_open(self) -> bool:

@@ -99,8 +99,8 @@ class Actions:
             ActionInfo("Stop and save", "Run", partial(bench.request, "stop"), ("Ctrl+.",)),
             ActionInfo("End now without saving", "Run", self._end_now),
             ActionInfo("Pause", "Run", partial(bench.request, "pause"), ("Ctrl+P",)),
-            ActionInfo("Sample now", "Run", partial(bench.request, "sample")),
-            ActionInfo("Save a checkpoint now", "Run", partial(bench.request, "checkpoint")),
+            ActionInfo("Sample now", "Run", partial(bench.request, "sample"), can=self._is_training),
+            ActionInfo("Save a checkpoint now", "Run", partial(bench.request, "checkpoint"), can=self._is_training),
             ActionInfo("New run", "Run", bench.show_draft, ("Ctrl+N",)),
             ActionInfo("Try the demo", "Run", bench.use_demo),
             ActionInfo("Undo", "Edit", bench.draft.undo.undo, ("Ctrl+Z",)),
@@ -129,6 +129,9 @@ class Actions:
     def _choose_theme(self, choice: str) -> None:
         theme().choose(choice)
         self._bench.preferences.theme = choice
+
+    def _is_training(self) -> bool:
+        return self._bench.follower is not None and self._bench.follower.is_training
 
     def _end_now(self) -> None:
         """End a run that is already asked to stop; a slip of the hand must not cost what a stop would save."""

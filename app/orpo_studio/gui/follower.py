@@ -71,6 +71,11 @@ class RunFollower(QObject):
         """Whether a supervisor works on the run, for training or another job."""
         return self._lock_held or self._process is not None
 
+    @property
+    def is_training(self) -> bool:
+        """Whether steps are made, so that answers and checkpoints can be asked for."""
+        return self.state == "running" and not self.fold.waits_to_save
+
     def start(self) -> None:
         """Begin to follow."""
         self._outcome = _outcome_at_the_end(self.folder)

@@ -12,7 +12,7 @@ from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label, set_kind, tooltip
 from orpo_studio.gui.workbench import Workbench
-from orpo_studio.runs.live_words import silence_words, stop_title
+from orpo_studio.runs.live_words import loss_of_waiting_result, silence_words, stop_title
 
 TICK_MS = 250
 """Shorter than the second that is shown, so that two clocks on one screen do not disagree."""
@@ -21,6 +21,8 @@ _FULL = {
     "live": "The disk is full. The run goes on; what it says waits for room.",
     "lost": "Ended. The disk is full, so how it ended could not be recorded yet. Make room.",
 }
+_PAUSE_HINT = "Save, end the process and free its memory (Ctrl+P)"
+_PAUSE_LOSES = "The result is only in memory so far, and no checkpoint holds all of it: a pause would lose steps"
 
 
 class Foot(QFrame):
@@ -39,7 +41,7 @@ class Foot(QFrame):
         self.fix = button("", self._open_issues, "link")
         self.status = label("", "muted")
         self.use_settings = button("Use these settings", self._use_settings)
-        self.pause = button("Pause", self._pause, hint="Save, end the process and free its memory (Ctrl+P)")
+        self.pause = button("Pause", self._pause, hint=_PAUSE_HINT)
         self.take_out = button("Take out of the queue", self._take_out)
         self.main = button("Start training", self._act, "main")
         for widget in (self.fix, self.status):
@@ -65,9 +67,13 @@ class Foot(QFrame):
         self._tick.stop()
         self.pause.setVisible(follower is not None and follower.state in LIVE)
         self.take_out.setVisible(follower is not None and follower.state == "waiting")
-        self.pause.setEnabled(follower is not None and follower.state == "running")
+        loses = follower is not None and bool(loss_of_waiting_result(follower.fold))
+        self.pause.setEnabled(follower is not None and follower.state == "running" and not loses)
+        self.pause.setToolTip(tooltip(_PAUSE_LOSES if loses else _PAUSE_HINT))
         if follower is not None:
             self._show_run(follower.state, is_live=follower.is_live, is_resumable=bool(follower.fold.checkpoints))
+            if follower.state == "running" and follower.fold.waits_to_save:
+                self._show_waiting_result()
             self._show_trouble(follower)
             if (reason := self._bench.only_to_look_at()) is not None:
                 self.status.setText(reason.title)
@@ -119,6 +125,12 @@ class Foot(QFrame):
         set_kind(self.main, "" if running or waiting else "main")
         self.main.setEnabled(state != "stopping")
 
+    def _show_waiting_result(self) -> None:
+        self.status.setText("All is trained. The result waits in memory until the disk takes it.")
+        set_kind(self.status, "attention")
+        self.main.setText("Stop")
+        self.main.setToolTip("End the run without its result (Ctrl+.)")
+
     def _on_tick(self) -> None:
         follower = self._bench.follower
         if follower is None or not self._show_trouble(follower):
@@ -149,16 +161,16 @@ class Foot(QFrame):
             self._bench.queue.take_out(self._bench.follower.folder)
 
     def _pause(self) -> None:
-        self._bench.request("pause")
-        self.pause.setEnabled(False)
+        if self._bench.request("pause"):
+            self.pause.setEnabled(False)
 
     def _act(self) -> None:
         follower = self._bench.follower
         if follower is None:
             self._bench.start()
         elif follower.state in {"launching", "running", "pausing"}:
-            self._bench.request("stop")
-            self.main.setEnabled(False)
+            if self._bench.request("stop"):
+                self.main.setEnabled(False)
         elif follower.state == "waiting":
             self._bench.start_anyway()
         else:

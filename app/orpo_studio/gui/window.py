@@ -12,6 +12,7 @@ from orpo_studio.gui.theme import em
 if TYPE_CHECKING:
     from orpo_studio.gui.pages.data import DataPage
     from orpo_studio.gui.pages.page import Page
+    from orpo_studio.gui.question import Question
     from orpo_studio.gui.runs.queue import StartQuestion
     from orpo_studio.gui.workbench import Workbench
 
@@ -159,6 +160,7 @@ class MainWindow(QMainWindow):
         bench.run_shown.connect(lambda: self.show_page("train"))
         bench.workspace_wanted.connect(self.actions_table.choose_workspace)
         bench.start_in_question.connect(self._ask_before_starting)
+        bench.in_question.connect(self._ask)
         bench.queue.changed.connect(self.refresh)
         self.header.menu.setMenu(self.actions_table.menu())
         palette = QShortcut(QKeySequence("Ctrl+K"), self)
@@ -190,27 +192,36 @@ class MainWindow(QMainWindow):
 
         open_question(self, question)
 
+    def _ask(self, question: "Question") -> None:
+        from orpo_studio.gui.question_box import open_question
+
+        open_question(self, question)
+
     def _ask_before_leaving(self) -> None:
-        if self._is_asking:
+        follower = self.bench.follower
+        if self._is_asking or follower is None:
             return
         self._is_asking = True
+        waits = follower.fold.waits_to_save  # a stop could save nothing
         box = QMessageBox(self)
         box.setWindowTitle("A run is training")
-        box.setText("The run is still training.")
+        box.setText("The run waits to save its result." if waits else "The run is still training.")
         box.setInformativeText("It can go on without this window, which will show it again when it is next opened.")
-        keep = box.addButton("Keep training in the background", QMessageBox.ButtonRole.AcceptRole)
-        stop = box.addButton("Stop and save", QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+        keep = box.addButton("Keep it going in the background", QMessageBox.ButtonRole.AcceptRole)
+        stop = None if waits else box.addButton("Stop and save", QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
         def answered() -> None:
             self._is_asking = False
-            if box.clickedButton() is stop:
+            clicked = box.clickedButton()
+            if clicked is None or clicked is stay:
+                return
+            if clicked is stop:
                 self.bench.request("stop")
-            if box.clickedButton() in {keep, stop}:
-                self._leaving = True
-                self.close()
+            self._leaving = True
+            self.close()
 
         box.finished.connect(answered)
         box.open()

@@ -19,6 +19,7 @@ from orpo_studio.gui.draft import Draft, only_known
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.notice import Notice, again_notice, notice_of
 from orpo_studio.gui.preferences import Preferences, save_preferences
+from orpo_studio.gui.question import Question
 from orpo_studio.gui.runlist import RunList
 from orpo_studio.gui.runs.queue import RunQueue, StartQuestion
 from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, create_run, launch
@@ -27,6 +28,7 @@ from orpo_studio.runs.ending import explain_silence
 from orpo_studio.runs.folder import made_by_newer, unreadable_events
 from orpo_studio.runs.force import end_now
 from orpo_studio.runs.launch import already_running
+from orpo_studio.runs.live_words import loss_of_waiting_result
 
 
 class Workbench(QObject):
@@ -42,6 +44,8 @@ class Workbench(QObject):
     """A run that waits for its start is the subject now."""
     start_in_question = Signal(object)
     """Something is in the way of a start: a :class:`StartQuestion`."""
+    in_question = Signal(object)
+    """Something is at stake in what was asked for: a :class:`Question`."""
     rows_wanted = Signal(list)
     """Rows of the data, as ``data.skip_rows`` names them, are to be looked at."""
     workspace_wanted = Signal()
@@ -233,14 +237,25 @@ class Workbench(QObject):
         except RunFolderError as error:
             self.tell(error)
 
-    def request(self, name: Any, **details: Any) -> None:
-        """Leave a request (stop, checkpoint, sample) for the run that is looked at."""
+    def request(self, name: Any, **details: Any) -> bool:
+        """Leave a request (stop, pause, checkpoint, sample) for the run that is looked at.
+
+        A stop that would lose what was trained is asked about first.
+
+        Returns:
+            Whether the request was left.
+        """
         if self.follower is None or self._may_only_look():
-            return
-        try:
-            ask(self.follower.folder, name, **details)
-        except OSError as error:
-            self.tell(error)
+            return False
+        folder = self.follower.folder
+        lost = loss_of_waiting_result(self.follower.fold) if name in {"stop", "pause"} else ""
+        if lost:
+            end = ("End without the result", lambda: self._leave_request(folder, "stop"))
+            self.in_question.emit(
+                Question("The result is not saved yet", "End the run without its result?", lost, (end,), "Keep waiting")
+            )
+            return False
+        return self._leave_request(folder, name, **details)
 
     def end_now(self) -> None:
         """Go on to the next stage of the stop of the run that is looked at, in the background: it may take seconds."""
@@ -265,6 +280,14 @@ class Workbench(QObject):
             save_preferences(self.preferences, self._preferences_file)
 
     # --- inside
+
+    def _leave_request(self, folder: RunFolder, name: Any, **details: Any) -> bool:
+        try:
+            ask(folder, name, **details)
+        except OSError as error:
+            self.tell(error)
+            return False
+        return True
 
     def _start_or_ask(self, start: Callable[[], None], wait: Callable[[], None], but: RunFolder | None = None) -> None:
         in_the_way = self.queue.in_the_way(but)

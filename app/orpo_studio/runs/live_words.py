@@ -104,6 +104,19 @@ def unwatched_words(state: RunState, now: float) -> Words | None:
     )
 
 
+def loss_of_waiting_result(state: RunState) -> str:
+    """Return what is lost where a run ends while its result waits for the disk; nothing where nothing is."""
+    steps = state.steps_at_risk
+    if not state.waits_to_save or not steps:
+        return ""
+    lost = "the last step is lost" if steps == 1 else f"the last {count(steps)} steps are lost"
+    saved = f"the last checkpoint is that of step {count(state.saved_step)}" if state.saved_step else "none was saved"
+    return (
+        f"All is trained, and the result waits in memory until the disk takes it. If the run is ended before, {lost}: "
+        f"{saved}. When it is resumed, it trains them again."
+    )
+
+
 def lost_by_ending(state: RunState) -> str:
     """Return what is lost where a run or a job is ended without saving."""
     if state.job:

@@ -191,7 +191,8 @@ class _Training:
         if self._reporter.paused and not context.stop_wanted():  # the checkpoint is all that going on takes
             return "paused"
         context.say(Stage(name="save", title="Save the result"))
-        self._save_result()
+        if not self._save_result():
+            return "paused"
         if self._reporter.stopped:  # what was learned so far can be asked and exported; the checkpoint goes on
             return "stopped"
         self._held_out.evaluate("after", step=plan.total_steps, epoch=plan.epochs, seconds=self._clock.seconds())
@@ -229,11 +230,17 @@ class _Training:
             "or from its start.",
         )
 
-    def _save_result(self) -> None:
-        may_wait = self._context.spec.train.checkpoint_failure == "go_on" and not self._reporter.stopped
-        save = save_or_wait if may_wait else save_or_say_why
-        needed = bytes_to_save(self._loaded.model, self._loaded.tokenizer)
-        save(self._context, needed, lambda: save_result(self._loaded, self._context.folder.adapter))
+    def _save_result(self) -> bool:
+        """Save the result. Returns whether it was saved, and not left to a later start."""
+        context, needed = self._context, bytes_to_save(self._loaded.model, self._loaded.tokenizer)
+
+        def save() -> None:
+            save_result(self._loaded, context.folder.adapter)
+
+        if context.spec.train.checkpoint_failure == "go_on" and not self._reporter.stopped:
+            return save_or_wait(context, needed, save, step=self._plan.total_steps)
+        save_or_say_why(context, needed, save)
+        return True
 
     def _not_saved(self, error: NotSavedError) -> TrainerProblem:
         """Say that training ended without its checkpoint; a small adapter may find room where a checkpoint does not."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from orpo_studio.events import Problem, Stage, StopRequested
+from orpo_studio.events.state import RESULT_WAITS
 from orpo_studio.fit.disk import SMALL_BYTES
 from orpo_studio.runs.room import free_bytes
 from orpo_studio.trainer.context import JobContext
@@ -14,6 +15,8 @@ _LOOK_SECONDS = 1.0
 """Between two looks at the disk while waiting."""
 _AGAIN_SECONDS = 30.0
 """A new try is made at least so often, since not everything that is in the way shows as room."""
+_REMEDY = {True: "Make room on that disk", False: "Allow writing there"}
+"""What to do, by whether room is missing."""
 
 
 def save_or_say_why(context: JobContext, needed: int, save: Callable[[], None]) -> None:
@@ -32,22 +35,37 @@ def save_or_say_why(context: JobContext, needed: int, save: Callable[[], None]) 
         raise _problem(unsaved)
 
 
-def save_or_wait(context: JobContext, needed: int, save: Callable[[], None]) -> None:
+def save_or_wait(context: JobContext, needed: int, save: Callable[[], None], *, step: int) -> bool:
     """Save a result; where the disk does not take it, wait until it does, or until a stop is wanted.
 
+    Args:
+        context: the job.
+        needed: bytes that the result takes at least.
+        save: writes it whole or not at all.
+        step: the last step that was made.
+
+    Returns:
+        Whether it was saved; not where a pause was wanted and the checkpoint of this step is all that going on takes.
+
     Raises:
-        TrainerProblem: a stop was wanted before it could be written.
+        TrainerProblem: the run was to end before it could be written.
     """
     said = False
     while (unsaved := _try(context, needed, save)) is not None:
         if not said:
             said = True
-            context.say(_warning(unsaved))
-            context.say(Stage(name="wait", title="Wait until the result can be saved"))
+            context.say(_warning(unsaved, step))
+            context.say(Stage(name=RESULT_WAITS, title="Wait until the result can be saved"))
         if not _room_again(context, unsaved):
+            is_pause = context.only_pause_wanted() and unsaved.last == step
+            context.say(StopRequested(step=step, to_pause=is_pause))
+            context.forget_stop()
+            if is_pause:
+                return False
             raise _problem(unsaved)
     if said:
         context.say(Stage(name="save", title="Save the result"))
+    return True
 
 
 def _try(context: JobContext, needed: int, save: Callable[[], None]) -> NotSavedError | None:
@@ -71,8 +89,6 @@ def _room_again(context: JobContext, unsaved: NotSavedError) -> bool:
     again = time.monotonic() + _AGAIN_SECONDS
     while time.monotonic() < again:
         if context.stop_wanted():
-            context.say(StopRequested(step=context.state.latest.step))
-            context.forget_stop()
             return False
         time.sleep(_LOOK_SECONDS)
         context.beat()  # waiting is no silence
@@ -83,13 +99,19 @@ def _room_again(context: JobContext, unsaved: NotSavedError) -> bool:
     return True
 
 
-def _warning(unsaved: NotSavedError) -> Problem:
+def _warning(unsaved: NotSavedError, step: int) -> Problem:
+    ended = (
+        "A pause frees its memory and loses nothing: resumed, the run saves its result."
+        if unsaved.last == step
+        else "A run that is ended before has to train again what no checkpoint holds."
+    )
     return Problem(
         severity="warning",
         code="waiting-for-room",
         title="The training is done, and its result cannot be saved yet.",
         detail=f"{unsaved.why} {unsaved.from_where}",
-        hint="It is kept in memory and saved as soon as the disk takes it. Make room on that disk, or stop the run.",
+        hint=f"{_REMEDY[unsaved.is_full]}: the result waits in memory, and is saved as soon as the disk takes it. "
+        f"{ended}",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from helpers.fake_trainer import TRAINS, TRAINS_UNTIL_STOPPED
+from helpers.scripted_run import ScriptedRun
 from helpers.terminal import Say
 from helpers.waiting import wait_until
 from orpo_studio import cli, paths
@@ -25,8 +26,9 @@ from orpo_studio.cli.machine_report import (
     window_finding,
 )
 from orpo_studio.config import SCHEMA_VERSION, RunSpec
-from orpo_studio.events import EventLog, RunEnded, RunLaunched
-from orpo_studio.runs import RunFolder, ask, create_run, is_held, launch, summarize
+from orpo_studio.events import EventLog, RunEnded, RunLaunched, Stage
+from orpo_studio.events.state import RESULT_WAITS
+from orpo_studio.runs import RunFolder, ask, create_run, is_held, launch, pending, summarize
 
 Trainer = Callable[..., None]
 GIB = 1024**3
@@ -121,6 +123,21 @@ def test_that_stop_asks_and_watch_sees_the_end(say: Say, running: RunFolder) -> 
     assert (watched.code, watched.result["state"]) == (0, "stopped")
     wait_until(lambda: not is_held(running.lock_file))
     assert say("stop", running.id, "--json").error["code"] == "not-running"
+
+
+def test_that_a_stop_does_not_give_up_a_result_that_waits(say: Say, workspace: Path) -> None:
+    run = ScriptedRun(workspace)
+    run.begin(104)
+    run.train(1, 104)
+    run.say(Stage(name=RESULT_WAITS, title="Wait until the result can be saved"))
+
+    error = say("stop", run.folder.id, "--json").error
+
+    assert error["code"] == "result-waits"
+    assert "the last 4 steps are lost" in error["detail"]
+    assert "stop --now" in error["hint"]
+    assert not pending(run.folder, "stop")
+    run.close()
 
 
 def test_that_pause_frees_the_card_and_resume_goes_on(say: Say, running: RunFolder, trainer: Trainer) -> None:

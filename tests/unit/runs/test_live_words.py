@@ -4,9 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orpo_studio.events import CheckpointSaved, JobStarted, RunState, StopStage, TrainerSilent, TrainMetrics
+from orpo_studio.events import CheckpointSaved, JobStarted, RunState, Stage, StopStage, TrainerSilent, TrainMetrics
+from orpo_studio.events.state import RESULT_WAITS
 from orpo_studio.events.types import Event
-from orpo_studio.runs.live_words import lost_by_ending, silence_words, stop_title, stop_words, unwatched_words
+from orpo_studio.runs.live_words import (
+    loss_of_waiting_result,
+    lost_by_ending,
+    silence_words,
+    stop_title,
+    stop_words,
+    unwatched_words,
+)
 from orpo_studio.words import clock
 
 
@@ -80,3 +88,18 @@ def test_that_a_run_of_which_nobody_speaks_is_told_and_one_that_was_just_made_is
     words = unwatched_words(fold(step(1)), now=160)
     assert words is not None
     assert words.title == "No word from this run for 1 min"
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ([step(5)], ""),
+        ([step(5), saved(5), Stage(name=RESULT_WAITS, title="W")], ""),
+        ([saved(4), step(5), Stage(name=RESULT_WAITS, title="W")], "the last step is lost: the last checkpoint is"),
+        ([step(5), Stage(name=RESULT_WAITS, title="W")], "the last 5 steps are lost: none was saved."),
+        ([step(5), Stage(name=RESULT_WAITS, title="W"), Stage(name="save", title="S")], ""),
+    ],
+)
+def test_that_what_a_result_that_waits_would_cost_is_told(events: list[Event], said: str) -> None:
+    lost = loss_of_waiting_result(fold(*events))
+    assert (said in lost) if said else not lost

@@ -41,6 +41,7 @@ STATES = {
 }
 UNREADABLE = StateFace("✕", "unreadable", "failure")
 SILENT = StateFace("▲", "no progress", "attention")
+RESULT_WAITS = StateFace("▲", "not saved yet", "attention")
 NOT_SAVED = StateFace("■", "not saved", "attention")
 NEWER = StateFace("▲", "newer version", "attention")
 
@@ -56,6 +57,8 @@ def fold_face(state: StateName, fold: RunState) -> StateFace:
     """Return how a state looks, given what else the run has said."""
     if state in LIVE and fold.silent is not None and fold.stop is None:
         return SILENT
+    if state == "running" and fold.waits_to_save:
+        return RESULT_WAITS
     if fold.ended is not None and fold.ended.forced and state == fold.ended.outcome:
         return NOT_SAVED
     return STATES[state]

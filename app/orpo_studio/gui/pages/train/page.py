@@ -159,7 +159,7 @@ class TrainPage(Page):
             return
         self.progress.refresh()
         self.trouble.refresh()
-        self.samples.allow_asking(allowed=self._follower.state == "running")
+        self.samples.allow_asking(allowed=self._follower.is_training)
         fold = self._follower.fold
         is_over = fold.ended is not None and fold.place is None
         ending = explain_end(self._follower.folder, fold.ended, fold.error) if fold.ended and is_over else None

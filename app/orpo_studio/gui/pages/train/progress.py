@@ -23,12 +23,14 @@ from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.runs.face import fold_face
 from orpo_studio.gui.theme import em, figure_font
 from orpo_studio.gui.widgets.bar import SlimBar, show_share
-from orpo_studio.gui.widgets.basic import button, label, set_kind
+from orpo_studio.gui.widgets.basic import button, label, set_kind, tooltip
 from orpo_studio.gui.widgets.elided import ElidedLabel
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.queue import ordinal
 
 TICK_MS = 1000
+_SAMPLE_HINT, _CHECKPOINT_HINT = "Let the model answer as trained so far", "Save a point to resume from"
+_ALL_IS_TRAINED = "All is trained: only the result is left to be saved"
 
 
 class ProgressStrip(QFrame):
@@ -44,8 +46,8 @@ class ProgressStrip(QFrame):
         self.stage = ElidedLabel("", "muted")
         self.figures = {name: _Figure(title) for name, title in _FIGURES}
         self.bar = SlimBar("Progress of the run")
-        self.sample = button("Sample now", self._ask_sample, hint="Let the model answer as trained so far")
-        self.checkpoint = button("Save checkpoint", self._ask_checkpoint, hint="Save a point to resume from")
+        self.sample = button("Sample now", self._ask_sample, hint=_SAMPLE_HINT)
+        self.checkpoint = button("Save checkpoint", self._ask_checkpoint, hint=_CHECKPOINT_HINT)
         self._arrange()
         self._tick = QTimer(self, interval=TICK_MS)
         self._tick.timeout.connect(self.refresh)
@@ -93,11 +95,15 @@ class ProgressStrip(QFrame):
             self.state.setText(f"Waiting, {ordinal(place)} in the queue" if place else "Waiting in the queue")
             self.stage.setText(f"{queue.reason[:1].upper()}{queue.reason[1:]}." if queue.reason else "")
         else:
-            self.stage.setText(_stage_words(self._stage) if state in LIVE else "")
+            told = state in LIVE and not fold.waits_to_save  # its state says the same
+            self.stage.setText(_stage_words(self._stage) if told else "")
         self.stage.setVisible(bool(self.stage.text()))
         self._show_bar(state, fold)
         self._show_figures(state, fold)
-        running = state == "running"
+        running = self._follower.is_training
+        hint = _ALL_IS_TRAINED if fold.waits_to_save else ""
+        self.sample.setToolTip(tooltip(hint or _SAMPLE_HINT))
+        self.checkpoint.setToolTip(tooltip(hint or _CHECKPOINT_HINT))
         self.sample.setEnabled(running and not self._asked_sample)
         self.sample.setText("Sampling…" if running and self._asked_sample else "Sample now")
         self.checkpoint.setEnabled(running and not self._asked_checkpoint)
@@ -107,16 +113,14 @@ class ProgressStrip(QFrame):
 
     def ask_sample(self, prompts: list[str]) -> None:
         """Ask for answers to prompts, or to the held-out ones when there are none."""
-        self._asked_sample = True
-        self._bench.request("sample", **({"prompts": prompts} if prompts else {}))
+        self._asked_sample = self._bench.request("sample", **({"prompts": prompts} if prompts else {}))
         self.refresh()
 
     def _ask_sample(self) -> None:
         self.ask_sample([])
 
     def _ask_checkpoint(self) -> None:
-        self._asked_checkpoint = True
-        self._bench.request("checkpoint")
+        self._asked_checkpoint = self._bench.request("checkpoint")
         self.refresh()
 
     def _show_bar(self, state: str, fold: RunState) -> None:
@@ -138,7 +142,8 @@ class ProgressStrip(QFrame):
         )
         until = fold.ended.time if fold.ended else time.time()
         self.figures["elapsed"].show_text(words.duration(until - self._launched) if self._launched else "–")
-        remaining = fold.remaining_seconds() if state in LIVE and fold.silent is None else None
+        goes_on = state in LIVE and fold.silent is None and not fold.waits_to_save
+        remaining = fold.remaining_seconds() if goes_on else None
         self.figures["remaining"].show_text("–" if remaining is None else words.duration(remaining))
         self.figures["remaining"].setVisible(state in LIVE)
 
@@ -190,7 +195,7 @@ def _state_words(state: str, fold: RunState) -> str:
     if state == "launching":
         return "Starting"
     if state == "running":
-        return "Training"
+        return "Trained. Its result waits to be saved" if fold.waits_to_save else "Training"
     if state == "stopping":
         is_polite = fold.stop is None or (fold.stop.stage == "asked" and fold.stop.next_at is None)
         return "Stopping: this step is finished and saved first" if is_polite else "Stopping"
