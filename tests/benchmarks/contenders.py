@@ -28,6 +28,8 @@ from orpo_studio.trainer.scoring.batch import PairDataset, collate, trl_row
 from orpo_studio.trainer.tokens import TokenizedPair
 
 LAMBDA = 0.1
+RANK = 16
+"""Of the adapter."""
 Step = Callable[[Sequence[TokenizedPair]], float]
 """Computes a micro-batch; returns its loss, which waits for the device."""
 
@@ -60,7 +62,7 @@ def with_adapter(model: Any, *, nf4: bool, checkpointing: bool = False) -> Any:
     if nf4:
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     torch.manual_seed(0)
-    lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
+    lora = LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules="all-linear", task_type="CAUSAL_LM")
     model = get_peft_model(model, lora)
     if checkpointing:
         model.enable_input_require_grads()

@@ -1,6 +1,6 @@
 """How long a training step takes and how far memory grows: ours against stock TRL and Liger's fused loss, in turns.
 
-    python tests/benchmarks/train_step.py --data FILE --model DIR [--turns 5] [--only WORDS] [--memory] [--nf4]
+    python tests/benchmarks/train_step.py --data FILE --model DIR [--turns 5] [--only WORDS] [--memory] [--nf4] [--bare]
 
 FILE holds real preference pairs in any layout the program reads; ORPO_BENCHMARK_PAIRS may name it instead. DIR is a
 small model folder, such as SmolLM2-135M-Instruct. A second model is made: four layers of 512 with a vocabulary of
@@ -10,14 +10,16 @@ and short answers; *short prompts* have under 40 and long answers. All are cut f
 
 Within a turn each contender computes the same micro-batch, each through a model of its own; figures are medians over
 the turns with their range, and ratios are taken within a turn. With --memory each also runs in a process of its own,
-and the growth of its peak resident memory above the loaded model is compared. With --arithmetic the floating-point
-operations of the first micro-batch are counted as well: on a processor that computes at its full rate no step can be
-faster than stock's by more than their ratio and what stock spends besides. Run it on an otherwise idle machine: it
-needs minutes for a micro-batch of 1 and much longer for 8, for which 24 GB are too few: stock TRL was ended by the
-system in its first step, with rows of 512 tokens as well. --max-length cuts the real rows. The last line is JSON.
+and the growth of its peak resident memory above the loaded model is compared. With --bare the kernels that no way of
+computing can leave out, products with the model's weights and attention, are run alone as well, with our shapes:
+stock's time over theirs is the ratio of a step that costs nothing besides, not even for its adapter. Run it on an
+otherwise idle machine: it needs minutes for a micro-batch of 1 and much longer for 8, for which 24 GB are too few:
+stock TRL was ended by the system in its first step, with rows of 512 tokens as well. --max-length cuts the real rows.
+The last line is JSON.
 """
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -32,7 +34,7 @@ from pathlib import Path
 
 import contenders
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from bare_kernels import BareKernels
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from orpo_studio.data.conversion import convert
@@ -108,6 +110,7 @@ def _time(
     batches = islice(_batches(rows, case.micro_batch), options.turns + 1)
     times: dict[str, list[float]] = {name: [] for name in names}
     losses: dict[str, list[float]] = {name: [] for name in names}
+    bare: list[float] = []
     for turn, batch in enumerate(batches):  # the first one warms up, and proves our way
         order = names if turn % 2 else list(reversed(names))
         for name in order:
@@ -117,9 +120,17 @@ def _time(
             if turn:
                 times[name].append(time.perf_counter() - begun)
                 losses[name].append(loss)
+        if turn and options.bare:
+            kernels = BareKernels(functools.partial(steps["ours"], batch), rank=contenders.RANK)
+            kernels.seconds()  # made-up numbers lie in no cache yet
+            bare.append(kernels.seconds())
     result = {"case": case.name, "bar": case.bar}
-    if options.arithmetic:
-        result["operations"] = {name: _operations(steps[name], rows[: case.micro_batch]) for name in names}
+    if bare:
+        result["bare_kernels"] = {
+            "seconds": _spread(bare),
+            "of_ours": _spread([alone / own for alone, own in zip(bare, times["ours"], strict=True)]),
+            "stock_over_them": _spread([stock / alone for alone, stock in zip(bare, times["stock"], strict=True)]),
+        }
     for name in names:
         ratios = [theirs / own for theirs, own in zip(times[name], times["ours"], strict=True)]
         result[name] = {
@@ -128,13 +139,6 @@ def _time(
             "loss_apart": max(abs(a - b) for a, b in zip(losses[name], losses["ours"], strict=True)),
         }
     return result
-
-
-def _operations(step: contenders.Step, batch: list[TokenizedPair]) -> float:
-    """Return the floating-point operations of a step, in 10⁹."""
-    with FlopCounterMode(display=False) as counter:
-        step(batch)
-    return round(counter.get_total_flops() / 1e9, 1)
 
 
 def _memory(
@@ -232,9 +236,9 @@ def _line(case: Case, result: dict) -> str:
             median, low, high = result[name]["ours_is_faster_by"]
             parts.append(f"against {name} {median:.2f}x ({low:.2f}-{high:.2f})")
     parts.append(f"bar {case.bar}x")
-    if "operations" in result:
-        stock, own = result["operations"]["stock"], result["operations"]["ours"]
-        parts.append(f"stock needs {stock / own:.2f}x the operations")
+    if "bare_kernels" in result:
+        share, most = result["bare_kernels"]["of_ours"][0], result["bare_kernels"]["stock_over_them"][0]
+        parts.append(f"bare kernels are {share:.0%} of ours: alone they would be {most:.2f}x")
     if "memory_mib" in result:
         grown = ", ".join(f"{name} {value:.0f}" for name, value in result["memory_mib"].items())
         parts.append(f"memory grows by MiB {grown}: {result['memory_ratio']:.2f} of stock's (bar {MEMORY_BAR})")
@@ -249,7 +253,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--max-length", type=int, default=LENGTH, help="tokens of the longest real rows")
     parser.add_argument("--only", action="append", help="a case, such as 'real small 1'; may be given again")
     parser.add_argument("--memory", action="store_true", help="compare peak memory as well")
-    parser.add_argument("--arithmetic", action="store_true", help="count floating-point operations as well")
+    parser.add_argument("--bare", action="store_true", help="run the kernels that are needed in any case alone as well")
     parser.add_argument("--nf4", action="store_true", help="4-bit base")
     parser.add_argument("--one", choices=list(contenders.CONTENDERS), help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -10,11 +10,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from orpo_studio.models.files import first_text, read_object
-from orpo_studio.models.weights import Tensor, read_headers, weight_files
+from orpo_studio.models.weights import Tensor
 
 ALL_LINEAR = "all-linear"
 Role = Literal["qkv", "out", "up", "down", "router"]
@@ -119,21 +117,16 @@ class LinearLayer:
         return width * self.inputs, width * self.outputs
 
 
-def read_linear_layers(folder: Path) -> tuple[LinearLayer, ...]:
+def linear_layers(tensors: Iterable[Tensor], model_type: str = "") -> tuple[LinearLayer, ...]:
     """Return the linear layers of a model's blocks, in order; none where a matrix is of a kind not known here.
 
     Known are the dense families around Llama, Qwen, Mistral, Gemma, Phi, GPT-2, GPT-NeoX, Falcon, BLOOM, OPT, OLMo,
     Granite, Cohere and StarCoder, and mixtures of experts written as Mixtral's or Qwen's.
 
-    Raises:
-        ModelProblem: the weight files or config.json cannot be read.
+    Args:
+        tensors: of the model's weight files.
+        model_type: as in its config.json.
     """
-    model_type = first_text(read_object(folder / "config.json").get("model_type")) or ""
-    return linear_layers(read_headers(weight_files(folder)), model_type)
-
-
-def linear_layers(tensors: Iterable[Tensor], model_type: str = "") -> tuple[LinearLayer, ...]:
-    """Return the linear layers among the tensors of a model of some type, as :func:`read_linear_layers`."""
     layers: list[LinearLayer] = []
     experts: Counter[tuple[str, str, int, int]] = Counter()
     for tensor in tensors:

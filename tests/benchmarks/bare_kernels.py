@@ -1,0 +1,84 @@
+"""The part of a step that no way of computing it can leave out: products with the model's weights, and attention.
+
+They are recorded while a step runs and run again by themselves, on made-up numbers of the same shapes. What a step
+takes beyond that is its own; and no step with these kernels on this processor can be faster than they are alone.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+_PRODUCTS = {torch.ops.aten.mm, torch.ops.aten.addmm, torch.ops.aten.addmm_, torch.ops.aten.bmm, torch.ops.aten.baddbmm}
+_ATTENTION = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward,
+}
+
+
+class BareKernels:
+    """The kernels of a step, without the adapter's.
+
+    Args:
+        step: what to record.
+        rank: of the adapter: products of that width are not counted, as if an adapter cost nothing.
+    """
+
+    def __init__(self, step: Callable[[], Any], *, rank: int) -> None:
+        self._calls: list[tuple[Any, list[Any], dict[str, Any]]] = []
+        made: dict[tuple[Any, ...], torch.Tensor] = {}
+        with _Recorder() as recorder:
+            step()
+        for kernel, arguments, options in recorder.calls:
+            shapes = [tuple(value.shape) for value in arguments if isinstance(value, _Shape)]
+            if kernel.overloadpacket in _PRODUCTS and any(rank in shape for shape in shapes):
+                continue
+            filled = [_fill(made, place, value) for place, value in enumerate(arguments)]
+            self._calls.append((kernel, filled, {name: _fill(made, name, value) for name, value in options.items()}))
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @torch.no_grad()
+    def seconds(self) -> float:
+        """Run them once and return how long that took."""
+        begun = time.perf_counter()
+        for kernel, arguments, options in self._calls:
+            kernel(*arguments, **options)
+        return time.perf_counter() - begun
+
+
+class _Shape:
+    """A tensor's layout, without its numbers."""
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.shape, self.stride, self.dtype = tensor.shape, tensor.stride(), tensor.dtype
+
+
+class _Recorder(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[Any, list[Any], dict[str, Any]]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        options = kwargs or {}
+        if func.overloadpacket in _PRODUCTS | _ATTENTION:
+            layouts = [_layout(value) for value in args], {name: _layout(value) for name, value in options.items()}
+            self.calls.append((func, *layouts))
+        return func(*args, **options)
+
+
+def _layout(value: Any) -> Any:
+    return _Shape(value) if isinstance(value, torch.Tensor) else value
+
+
+def _fill(made: dict[tuple[Any, ...], torch.Tensor], place: Any, value: Any) -> Any:
+    """Return a tensor of a layout, the same one for the same place and layout, or the value that it is."""
+    if not isinstance(value, _Shape):
+        return value
+    name = (place, tuple(value.shape), value.stride, value.dtype)
+    if name not in made:
+        made[name] = torch.empty_strided(value.shape, value.stride, dtype=value.dtype).uniform_(-0.1, 0.1)
+    return made[name]
