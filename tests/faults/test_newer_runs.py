@@ -13,10 +13,15 @@ from pytestqt.qtbot import QtBot
 
 from orpo_studio import paths
 from orpo_studio.cli.program import main
-from orpo_studio.config import SCHEMA_VERSION, RunSpec
+from orpo_studio.config import SCHEMA_VERSION, RunSpec, read_newer_spec
 from orpo_studio.events import EventLog, RunLaunched, TrainingStarted, TrainMetrics
 from orpo_studio.gui.app import make_window
 from orpo_studio.gui.follower import RunFollower
+from orpo_studio.gui.pages.recipe import RecipePage
+from orpo_studio.gui.pages.train.progress import ProgressStrip
+from orpo_studio.gui.runs.face import NEWER as NEWER_FACE
+from orpo_studio.gui.runs.face import may_wait, state_face
+from orpo_studio.gui.steps import StepState, step_state
 from orpo_studio.runs import Job, RunFolder, create_run, list_runs, mark_lost, summarize
 from orpo_studio.runs.folder import NEWER
 
@@ -89,14 +94,64 @@ def test_that_a_run_of_a_newer_version_is_shown_and_left_as_it_is(
     assert "newer ORPO Studio" in window.foot.status.text()
     assert not window.foot.main.isVisibleTo(window)
 
-    told = [notice.notice.title for notice in window.notices.cards()]
+    (told,) = (card.notice for card in window.notices.cards())
+    assert (told.severity, told.title) == ("warning", "The run “From tomorrow” was made by a newer ORPO Studio.")
+    assert str(tmp_path) not in told.detail
+    strip = window.pages["train"].findChild(ProgressStrip)
+    assert strip is not None
+    assert (strip.state.text(), strip.stage.text()) == ("Made by a newer version", "How it ended is not known here.")
+    assert state_face(summarize(cut_short)) == NEWER_FACE
+    assert not may_wait(summarize(cut_short))
     bench.resume()
     bench.run_job(Job.EVALUATE, prompts=[])
     bench.request("stop")
-    told = [notice.notice.title for notice in window.notices.cards()]
-    assert any("newer ORPO Studio" in title for title in told)
+    assert [card.notice for card in window.notices.cards()] == [told]
     window.close()
     assert content(cut_short) == before
+
+
+def test_that_settings_that_cannot_be_read_are_marked_and_not_offered(
+    qtbot: QtBot, tmp_path: Path, cut_short: RunFolder
+) -> None:
+    of_tomorrow(cut_short)
+    window = make_window(tmp_path / "workspace", tmp_path / "preferences.json")
+    qtbot.addWidget(window)
+    bench = window.bench
+    assert bench.show_run(cut_short) is not None
+    assert not window.foot.use_settings.isVisibleTo(window)
+    assert [issue.name for issue in bench.issues()] == ["recipe.lora_rank"]
+    assert step_state(bench, "recipe") is StepState.ATTENTION
+    recipe = window.pages["recipe"]
+    assert isinstance(recipe, RecipePage)
+    assert recipe.view.all_settings.head.text().endswith("1 cannot be read")
+    field = recipe.view.field("recipe.lora_rank")
+    assert field is not None
+    assert "cannot read" in field.message.text()
+    assert recipe.view.meaning.unread.isVisibleTo(recipe)
+    window.close()
+
+
+def test_that_settings_are_offered_where_only_its_events_are_newer(
+    qtbot: QtBot, tmp_path: Path, cut_short: RunFolder
+) -> None:
+    with_later_events(cut_short)
+    window = make_window(tmp_path / "workspace", tmp_path / "preferences.json")
+    qtbot.addWidget(window)
+    assert window.bench.show_run(cut_short) is not None
+    assert window.foot.use_settings.isVisibleTo(window)
+    window.foot.use_settings.click()
+    assert not window.bench.read_only
+    assert window.bench.draft.values["name"] == "From tomorrow"
+    window.close()
+
+
+@pytest.mark.parametrize("content", ["recipe = 3", "[recipe]\nlambda = 'strong'\n", "[recipe]\nlambda = -1\n"])
+def test_that_a_setting_of_another_form_is_named_as_not_read(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(f"name = 'Odd'\n{content}")
+    spec, unread = read_newer_spec(file)
+    assert (spec.name, spec.recipe.lambda_) == ("Odd", RunSpec().recipe.lambda_)
+    assert "recipe.lambda" in unread
 
 
 @pytest.mark.parametrize("newer", [of_tomorrow, with_later_events])

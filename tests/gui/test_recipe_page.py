@@ -206,6 +206,10 @@ def test_that_a_run_is_shown_with_its_own_values(page, bench):
     assert page.view.field("recipe.lambda").editor.input.isReadOnly()
     assert page.view.meaning.steps.text() == "33 steps"
     assert not page.view.chooser.box.isEnabled()
+    assert "Ctrl+Z" not in page.view.chooser.summary.text()
+    assert page.view.chooser.box.toolTip() == ""
+    meaning = page.view.meaning
+    assert [key for key, value in meaning.values.items() if value.isHidden()] == ["time", "disk"]
 
 
 def test_that_a_keystroke_is_answered_within_a_frame(page, bench, qtbot):

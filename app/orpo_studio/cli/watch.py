@@ -13,7 +13,7 @@ from orpo_studio.runs import find_run
 def run(arguments: argparse.Namespace, output: Output) -> int:
     """Do it; returns the exit code."""
     folder = find_run(arguments.workspace or default_workspace(), arguments.run)
-    _spec, newer = folder.read_to_look_at()
+    newer = folder.read_to_look_at().newer
     if newer is not None:
         output.say(f"{newer.title} {newer.hint}")
     else:

@@ -9,7 +9,15 @@ from orpo_studio.config.option import Kind, Level, Option, OptionError, all_opti
 from orpo_studio.config.recipe import Recipe, load_recipe, load_recipes
 from orpo_studio.config.sections import SECTIONS
 from orpo_studio.config.spec import DEMO, RunSpec
-from orpo_studio.config.toml import SCHEMA_VERSION, NewerSchemaError, SpecError, read_newer_spec, read_spec, render_spec
+from orpo_studio.config.toml import (
+    SCHEMA_VERSION,
+    NewerSchemaError,
+    SpecError,
+    read_name,
+    read_newer_spec,
+    read_spec,
+    render_spec,
+)
 
 __all__ = [
     "DEMO",
@@ -30,6 +38,7 @@ __all__ = [
     "find_option",
     "load_recipe",
     "load_recipes",
+    "read_name",
     "read_newer_spec",
     "read_spec",
     "render_spec",

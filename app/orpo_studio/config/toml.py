@@ -62,16 +62,13 @@ def read_values(text: str, origin: str) -> dict[str, Any]:
         SpecError: it is no TOML, or has no usable schema version.
         NewerSchemaError: it was written by a newer version.
     """
-    try:
-        values = parse_toml(text)
-    except (ValueError, RecursionError) as error:  # ValueError: numbers of thousands of digits, besides bad TOML
-        raise SpecError(f"{origin} is not valid TOML: {error}.") from None
+    values = _parse(text, origin)
     version = values.pop("schema_version", SCHEMA_VERSION)
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise SpecError(f"{origin} has no usable schema_version: “{quoted(version)}”.")
     if version > SCHEMA_VERSION:
         raise NewerSchemaError(
-            f"{origin} was written by a newer ORPO Studio (schema {version}; this one knows up to {SCHEMA_VERSION}). "
+            f"{origin} was written by a newer ORPO Studio, in a form that this version does not know. "
             "Update ORPO Studio to use it."
         )
     for step in range(version, SCHEMA_VERSION):
@@ -87,6 +84,13 @@ def load_values(path: Path) -> dict[str, Any]:
         NewerSchemaError: it was written by a newer version.
     """
     return read_values(_read_text(path), str(path))
+
+
+def _parse(text: str, origin: str) -> dict[str, Any]:
+    try:
+        return parse_toml(text)
+    except (ValueError, RecursionError) as error:  # ValueError: numbers of thousands of digits, besides bad TOML
+        raise SpecError(f"{origin} is not valid TOML: {error}.") from None
 
 
 def _read_text(path: Path) -> str:
@@ -114,27 +118,43 @@ def read_spec(path: Path, *, to_start: bool = True) -> RunSpec:
     return checked.spec
 
 
-def read_newer_spec(path: Path) -> RunSpec:
+def read_newer_spec(path: Path) -> tuple[RunSpec, tuple[str, ...]]:
     """Read what this version knows of a specification that a newer one wrote; the rest takes its defaults.
 
     Good to look at and for nothing else: an option may mean something else there.
 
+    Returns:
+        The specification, and the full names of the options that are set there to what cannot be read here.
+
     Raises:
         SpecError: it cannot be read at all.
     """
-    values = parse_toml(_read_text(path))
+    values = _parse(_read_text(path), str(path))
     known: dict[str, Any] = {"name": name} if isinstance(name := values.get("name"), str) else {}
+    unread = []
     for option in all_options():
-        section = values.get(option.section)
-        if isinstance(section, dict) and option.key in section:
+        section = values.get(option.section, {})
+        if not isinstance(section, dict):
+            unread.append(option.name)
+        elif option.key in section:
             known.setdefault(option.section, {})[option.key] = section[option.key]
     for issue in check(known, to_start=False).errors:
         section, _, key = issue.name.partition(".")
-        if isinstance(known.get(section), dict):
-            known[section].pop(key, None)
-        else:
+        if not isinstance(known.get(section), dict):
             known.pop(section, None)
-    return check(known, to_start=False).parsed or RunSpec()
+        elif known[section].pop(key, None) is not None:
+            unread.append(issue.name)
+    spec = check(known, to_start=False).parsed
+    return (spec, tuple(unread)) if spec is not None else (RunSpec(), tuple(option.name for option in all_options()))
+
+
+def read_name(path: Path) -> str:
+    """Return the name that a specification gives its run, whatever else stands there; nothing where it has none."""
+    try:
+        name = _parse(_read_text(path), str(path)).get("name")
+    except SpecError:
+        return ""
+    return name if isinstance(name, str) else ""
 
 
 def render_spec(spec: RunSpec) -> str:

@@ -63,7 +63,7 @@ class Foot(QFrame):
         """Show the present state."""
         follower = self._bench.follower
         self.status.setToolTip("")
-        self.use_settings.setVisible(follower is not None)
+        self.use_settings.setVisible(self._bench.can_use_settings())
         self._tick.stop()
         self.pause.setVisible(follower is not None and follower.state in LIVE)
         self.take_out.setVisible(follower is not None and follower.state == "waiting")

@@ -68,7 +68,8 @@ def step_state(bench: Workbench, key: str) -> StepState:
 def _of_run(bench: Workbench, key: str) -> StepState:
     follower = bench.follower
     if follower is None or key in {"model", "data", "recipe"}:
-        return StepState.DONE
+        is_unread = any(page_of(issue.section) == key for issue in bench.issues())
+        return StepState.ATTENTION if is_unread else StepState.DONE
     fold, state = follower.fold, follower.state
     if key == "train":
         if state in LIVE:

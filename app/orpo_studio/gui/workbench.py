@@ -25,10 +25,13 @@ from orpo_studio.gui.runs.queue import RunQueue, StartQuestion
 from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, create_run, launch
 from orpo_studio.runs.again import Change
 from orpo_studio.runs.ending import explain_silence
-from orpo_studio.runs.folder import made_by_newer, unreadable_events
+from orpo_studio.runs.folder import LookedAt, made_by_newer, unreadable_events
 from orpo_studio.runs.force import end_now
 from orpo_studio.runs.launch import already_running
 from orpo_studio.runs.live_words import loss_of_waiting_result
+
+UNREAD = "This version cannot read what is set here; shown is its own default."
+"""Said of a setting of a run that a newer version made."""
 
 
 class Workbench(QObject):
@@ -71,7 +74,8 @@ class Workbench(QObject):
         self.queue.failed.connect(self.tell)
         self.follower: RunFollower | None = None
         self.run_spec: RunSpec | None = None
-        self._newer: RunFolderError | None = None
+        self._looked_at: LookedAt | None = None
+        self._is_newer_told = False
         self.doctor = Examination(self)
         self.disk = DiskWatch(self)
         self._last_state = ""
@@ -112,12 +116,18 @@ class Workbench(QObject):
 
     def only_to_look_at(self) -> RunFolderError | None:
         """Return why nothing may be done with the run that is looked at: a newer version has worked on it."""
-        if self.follower is None or self._newer is not None:
-            return self._newer
+        if self.follower is None:
+            return None
+        if self._looked_at is not None and self._looked_at.newer is not None:
+            return self._looked_at.newer
         if unknown := sorted(self.follower.fold.unknown):
-            detail = f"It holds events that this version does not know: {', '.join(unknown[:3])}."
+            detail = f"It has recorded what this version does not know: {', '.join(unknown[:3])}."
             return made_by_newer(self.follower.folder, detail)
         return None
+
+    def can_use_settings(self) -> bool:
+        """Tell whether the settings of the run that is looked at can be taken into the draft."""
+        return self._looked_at is not None and self._looked_at.newer is None
 
     def value(self, option: Option) -> Any:
         """Return an option's value in the subject."""
@@ -126,9 +136,13 @@ class Workbench(QObject):
         return self.draft.value(option)
 
     def issues(self) -> list[Issue]:
-        """Return all issues of the draft: settings, model, data, and what the doctor found. A run has none."""
+        """Return all issues of the draft: settings, model, data, and what the doctor found.
+
+        A run has none, but for settings of a newer version that cannot be read here.
+        """
         if self.read_only:
-            return []
+            unread = self._looked_at.unread if self._looked_at is not None else ()
+            return [Issue(name, UNREAD, "warning") for name in unread]
         rooms = (self.model, self.data, self.doctor, self.disk)
         return [*self.draft.checked.issues, *(issue for room in rooms for issue in room.issues())]
 
@@ -182,13 +196,12 @@ class Workbench(QObject):
         if self.follower is not None and self.follower.folder == folder:
             return self.follower
         try:
-            spec, newer = folder.read_to_look_at()
+            looked_at = folder.read_to_look_at()
         except RunFolderError as error:
             self.tell(error)
             return None
-        follower = self._follow(folder, spec, newer)
-        if newer is not None:
-            self.tell(Notice("warning", newer.title, newer.detail, newer.hint))
+        follower = self._follow(folder, looked_at)
+        self._tell_newer()
         return follower
 
     def use_settings(self, folder: RunFolder) -> None:
@@ -303,7 +316,7 @@ class Workbench(QObject):
         except RunFolderError as error:
             self.tell(error)
             return
-        follower = self._follow(folder, spec)
+        follower = self._follow(folder, LookedAt(spec))
         if follower is not None:
             follower.watch_process(process)
         self.runs.refresh()
@@ -316,14 +329,19 @@ class Workbench(QObject):
             self.tell(error)
             return
         self.queue.add(folder)
-        self._follow(folder, spec)
+        self._follow(folder, LookedAt(spec))
         self.run_shown.emit()
 
     def _may_only_look(self) -> bool:
         reason = self.only_to_look_at()
         if reason is not None:
-            self.tell(reason)
+            self.tell(Notice("warning", reason.title, reason.detail, reason.hint))
         return reason is not None
+
+    def _tell_newer(self) -> None:
+        """Tell once that a newer version has worked on the run that is looked at, as soon as that is seen."""
+        if not self._is_newer_told:
+            self._is_newer_told = self._may_only_look()
 
     def _take_settings(self, file: Path) -> None:
         try:
@@ -331,18 +349,17 @@ class Workbench(QObject):
         except SpecError as error:
             self.tell(Notice("error", f"{file.name} could not be used.", str(error), "Nothing was changed."))
 
-    def _follow(
-        self, folder: RunFolder | None, spec: RunSpec | None, newer: RunFolderError | None = None
-    ) -> RunFollower | None:
+    def _follow(self, folder: RunFolder | None, looked_at: LookedAt | None) -> RunFollower | None:
         if self.follower is not None:
             self.follower.stop()
             self.follower.deleteLater()
             self.follower = None
         elif folder is None:
             return None
-        self.run_spec, self._newer = spec, newer
+        self.run_spec = looked_at.spec if looked_at is not None else None
+        self._looked_at, self._is_newer_told = looked_at, False
         if folder is not None:
-            self.follower = RunFollower(folder, self, only_looks=newer is not None)
+            self.follower = RunFollower(folder, self, only_looks=not self.can_use_settings())
             self.follower.launch_failed.connect(self._on_launch_failed)
             self.follower.launch_refused.connect(self._on_launch_refused)
             self.follower.unreadable.connect(self._on_unreadable)
@@ -371,6 +388,7 @@ class Workbench(QObject):
         if state != self._last_state:
             self._last_state = state
             self.runs.refresh()
+        self._tell_newer()
 
     def _ask_disk(self) -> None:
         """Have the disk looked at for the subject."""

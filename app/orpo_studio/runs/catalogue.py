@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orpo_studio.config import RunSpec
+from orpo_studio.config import RunSpec, read_name
 from orpo_studio.events import Folded, RunState, fold_stream
 from orpo_studio.events.state import StateName
 from orpo_studio.paths import expand
@@ -26,6 +26,7 @@ class RunSummary:
         place: in the queue, from 1; 0 where it does not wait there.
         stamp: sizes and times of the files it was read from; while they stay, so does all but the state.
         read_to: bytes of its events that are in ``fold``.
+        name: the one it was given, also where its specification cannot be read otherwise.
     """
 
     folder: RunFolder
@@ -36,11 +37,17 @@ class RunSummary:
     place: int = 0
     stamp: tuple[int, ...] = ()
     read_to: int = 0
+    name: str = ""
 
     @property
     def title(self) -> str:
         """Its given name, or the folder's."""
-        return (self.spec.name if self.spec else "") or self.folder.id
+        return self.name or self.folder.id
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer version of the program has worked on it, so that its state may not be all known here."""
+        return bool(self.fold.unknown) or (self.problem is not None and self.problem.code == NEWER)
 
     def figures(self) -> dict[str, Any]:
         """Return the final figures for lists and programs."""
@@ -72,7 +79,9 @@ def summarize(folder: RunFolder, known: RunSummary | None = None) -> RunSummary:
     except OSError as error:
         problem = problem or unreadable_events(folder, error)
     fold = found.state
-    return RunSummary(folder, spec, fold.name(lock_held=held), fold, problem, stamp=stamp, read_to=found.read_to)
+    name = spec.name if spec is not None else read_name(folder.spec_file)
+    state = fold.name(lock_held=held)
+    return RunSummary(folder, spec, state, fold, problem, stamp=stamp, read_to=found.read_to, name=name)
 
 
 def list_runs(workspace: Path, known: Iterable[RunSummary] = ()) -> list[RunSummary]:
@@ -123,8 +132,7 @@ def find_run(workspace: Path, name: str) -> RunFolder:
 
 def _may_start(summary: RunSummary) -> bool:
     """Tell whether a run in the queue may be started at all: not one of a newer version, nor one that is a link."""
-    is_newer = bool(summary.fold.unknown) or (summary.problem is not None and summary.problem.code == NEWER)
-    return not is_newer and not summary.folder.path.is_symlink()
+    return not summary.is_newer and not summary.folder.path.is_symlink()
 
 
 def _with_places(summaries: list[RunSummary]) -> list[RunSummary]:

@@ -9,10 +9,11 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from orpo_studio.config import NewerSchemaError, RunSpec, SpecError, read_newer_spec, read_spec
+from orpo_studio.config import NewerSchemaError, RunSpec, SpecError, read_name, read_newer_spec, read_spec
 from orpo_studio.config.toml import write_spec
 from orpo_studio.plain_files import is_plain_folder
 from orpo_studio.runs.lock import is_held
+from orpo_studio.words import one_line, printable
 
 RESULT_WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json")
 """Files of which one is there when training has left a result: the adapter, or the model after full fine-tuning."""
@@ -35,6 +36,21 @@ class RunFolderError(Exception):
     def __init__(self, code: str, title: str, detail: str, hint: str) -> None:
         super().__init__(f"{title} {detail} {hint}".strip())
         self.code, self.title, self.detail, self.hint = code, title, detail, hint
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """A specification as far as this version knows it, good to be shown.
+
+    Attributes:
+        spec: it; what is not known has its default.
+        newer: why the run may only be looked at, where a newer version made it.
+        unread: full names of the options whose values cannot be read here.
+    """
+
+    spec: RunSpec
+    newer: RunFolderError | None = None
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +127,10 @@ class RunFolder:
         """Return what the trained adapter or model takes on disk; 0 where there is none."""
         return sum(path.stat().st_size for path in self.adapter.rglob("*") if path.is_file())
 
+    def title(self) -> str:
+        """Read the name that a person has given the run; where it has none, it is called by its folder."""
+        return one_line(printable(read_name(self.spec_file))) or self.id
+
     def read_spec(self) -> RunSpec:
         """Read the specification.
 
@@ -119,28 +139,29 @@ class RunFolder:
         """
         try:
             return read_spec(self.spec_file)
-        except NewerSchemaError as error:
-            raise made_by_newer(self, str(error)) from None
+        except NewerSchemaError:
+            raise made_by_newer(self, "Its settings are written in a form that this version does not know.") from None
         except SpecError as error:
             raise RunFolderError(
                 "unreadable-run",
-                f"The run {self.id} cannot be opened.",
+                f"The run “{self.title()}” cannot be opened.",
                 str(error),
                 "Its folder is untouched. Look at run.toml in it, or delete the run.",
             ) from None
 
-    def read_to_look_at(self) -> tuple[RunSpec, RunFolderError | None]:
+    def read_to_look_at(self) -> LookedAt:
         """Read the specification as far as this version knows it, and why the run may only be looked at, if so.
 
         Raises:
             RunFolderError: it is missing or broken.
         """
         try:
-            return self.read_spec(), None
+            return LookedAt(self.read_spec())
         except RunFolderError as error:
             if error.code != NEWER:
                 raise
-            return read_newer_spec(self.spec_file), error
+            spec, unread = read_newer_spec(self.spec_file)
+            return LookedAt(spec, error, unread)
 
     def is_newer(self) -> bool:
         """Tell whether a newer version of the program made the run, so that nothing may be written into it."""
@@ -159,14 +180,14 @@ class RunFolder:
         if is_held(self.lock_file):
             raise RunFolderError(
                 "still-running",
-                f"The run {self.id} is being worked on, so it was not deleted.",
+                f"The run “{self.title()}” is being worked on, so it was not deleted.",
                 "It is in use from this window, another one or a terminal.",
                 "Stop it, wait until it has ended, then delete it.",
             )
         if not is_plain_folder(self.path) and self.path.is_dir():
             raise RunFolderError(
                 "cannot-delete",
-                f"The run {self.id} was not deleted: it is only a link to a folder elsewhere.",
+                f"The run “{self.title()}” was not deleted: it is only a link to a folder elsewhere.",
                 f"It leads to {self.path.resolve()}.",
                 "Delete that folder or remove the link yourself.",
             )
@@ -175,7 +196,7 @@ class RunFolder:
         except OSError as error:
             raise RunFolderError(
                 "cannot-delete",
-                f"The run {self.id} could not be deleted.",
+                f"The run “{self.title()}” could not be deleted.",
                 f"{self.path}, at {error.filename}: {error.strerror}.",
                 "Its disk is read-only, or the folder is not yours to change. Allow writing there, then try again."
                 if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -187,7 +208,7 @@ def unreadable_events(folder: RunFolder, error: OSError) -> RunFolderError:
     """Return what to tell where a run's events cannot be read."""
     return RunFolderError(
         "unreadable-run",
-        f"The run {folder.id} cannot be read.",
+        f"The run “{folder.title()}” cannot be read.",
         f"{folder.events_file}: {error.strerror or error}.",
         "Allow reading there. Its folder is untouched.",
     )
@@ -197,7 +218,7 @@ def made_by_newer(folder: RunFolder, detail: str) -> RunFolderError:
     """Return why a run may be looked at and no more: what it says is not all understood here."""
     return RunFolderError(
         NEWER,
-        f"The run {folder.id} was made by a newer ORPO Studio.",
+        f"The run “{folder.title()}” was made by a newer ORPO Studio.",
         detail,
         "It is shown as far as this version understands it, and left as it is. Update ORPO Studio to work with it.",
     )

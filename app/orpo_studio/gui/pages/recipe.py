@@ -122,10 +122,13 @@ class RecipeView(QWidget):
     def _count_problems(self) -> None:
         bench, options = self._bench, self._advanced_options
         errors = sum(issue.severity == "error" and issue.name in options for issue in bench.issues())
+        unread = sum(bench.read_only and issue.name in options for issue in bench.issues())
         changed = sum(differs(option, bench.value(option)) for option in options.values())
         parts = ["All settings"]
         if changed:
             parts.append(f"{changed} changed")
         if errors:
             parts.append(f"{errors} to fix")
+        if unread:
+            parts.append(f"{unread} cannot be read")
         self.all_settings.set_title(" · ".join(parts))

@@ -13,10 +13,11 @@ from orpo_studio.gui.widgets.basic import label
 from orpo_studio.gui.widgets.combo import ComboBox
 from orpo_studio.gui.workbench import Workbench
 
-OWN = ("Own settings", "These settings follow no recipe. Choosing one replaces them; Undo brings them back.")
+OWN = ("Own settings", "These settings follow no recipe.", "Choosing one replaces them; Ctrl+Z brings them back.")
 DEFAULTS = (
     "Default settings",
-    "Every setting has its default. A recipe fits them to a machine, or repeats a known run.",
+    "Every setting has its default.",
+    "A recipe fits them to a machine, or repeats a known run.",
 )
 
 
@@ -33,7 +34,6 @@ class RecipeChooser(QWidget):
         for place, recipe in enumerate(self._recipes):
             self.box.addItem(recipe.title)
             self.box.setItemData(place, recipe.summary, Qt.ItemDataRole.ToolTipRole)
-        self.box.setToolTip("Gives every setting of this page the recipe's value. Undo takes it back.")
         self.summary = label("", wrap=True)
         self.source = label("", "muted", wrap=True, selectable=True)
         column = QVBoxLayout(self)
@@ -53,13 +53,17 @@ class RecipeChooser(QWidget):
     def refresh(self) -> None:
         """Show the recipe that the subject's values follow."""
         self.setVisible(bool(self._recipes))
-        self.box.setEnabled(not self._bench.read_only)
+        is_open = not self._bench.read_only
+        self.box.setEnabled(is_open)
+        self.box.setToolTip(
+            "Gives every setting of this page the recipe's value. Ctrl+Z takes it back." if is_open else ""
+        )
         place = next((place for place, values in enumerate(self._expected) if self._follows(values)), -1)
         self.box.setCurrentIndex(place)
         if place < 0:
-            title, words = OWN if any(self._is_changed(option) for option in self._options) else DEFAULTS
+            title, what, choosing = OWN if any(self._is_changed(option) for option in self._options) else DEFAULTS
             self.box.setPlaceholderText(title)
-            self.summary.setText(words)
+            self.summary.setText(f"{what} {choosing}" if is_open else what)
             self.source.setText("")
         else:
             self.summary.setText(self._recipes[place].summary)

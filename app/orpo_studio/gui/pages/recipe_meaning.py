@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from orpo_studio.config import RunSpec
 from orpo_studio.config.plan import Plan, make_plan
@@ -11,12 +11,13 @@ from orpo_studio.gui.pages.recipe_memory import MemoryCard
 from orpo_studio.gui.pages.recipe_probe_box import TIME_NOTE, ProbeBox
 from orpo_studio.gui.pages.recipe_reading import FitReading
 from orpo_studio.gui.theme import em, figure_font
-from orpo_studio.gui.widgets.basic import card, label, line, set_kind
+from orpo_studio.gui.widgets.basic import card, label, set_kind
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.words import count, size
 
 UNKNOWN = "–"
 NOT_KNOWN = "Not known for this architecture and these settings."
+UNREAD = "Some settings of this run cannot be read. These figures stand for their defaults instead."
 ROWS = {
     "time": "Estimated time",
     "pairs": "Pairs a step",
@@ -42,7 +43,9 @@ class Meaning(QWidget):
         self.steps.setFont(figure_font())
         self.steps.setAccessibleName("Steps")
         self.steps_note = label("", "muted", wrap=True)
+        self.unread = label(f"▲ {UNREAD}", "attention", wrap=True)
         self.values = {key: label(UNKNOWN, wrap=True) for key in ROWS}
+        self.titles: dict[str, QLabel] = {}
         self.curve = PushCurve()
         self._arrange()
         bench.issues_changed.connect(self.refresh)
@@ -74,6 +77,7 @@ class Meaning(QWidget):
         if spec is None:
             self.steps_note.setText("Some settings cannot be used yet; these are the figures before.")
             return
+        self.unread.setVisible(bench.read_only and bool(bench.issues()))
         self._show_lengths(spec)
         self._show_trained(spec)
         self._show_disk()
@@ -97,6 +101,7 @@ class Meaning(QWidget):
         figures.setSpacing(em(0.1))
         figures.addWidget(self.steps)
         figures.addWidget(self.steps_note)
+        figures.addWidget(self.unread)
         figures.addSpacing(em(0.6))
         grid = QGridLayout()
         grid.setHorizontalSpacing(em(1))
@@ -105,12 +110,11 @@ class Meaning(QWidget):
         for row, (key, title) in enumerate(ROWS.items()):
             value = self.values[key]
             value.setAccessibleName(title)
-            grid.addWidget(label(title, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
+            self.titles[key] = label(title, "muted")
+            grid.addWidget(self.titles[key], row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(value, row, 1)
         figures.addLayout(grid)
         inside.addWidget(self._figures)
-        inside.addSpacing(em(0.2))
-        inside.addWidget(line())
         inside.addWidget(self.probe)
         column.addWidget(frame)
         column.addWidget(self.memory)
@@ -171,6 +175,7 @@ class Meaning(QWidget):
 
     def _show_time(self, spec: RunSpec, plan: Plan) -> None:
         found = self._reading.probe.found(spec.recipe)
+        self._show_row("time", is_shown=found is not None or not self._bench.read_only)  # a run cannot be tried
         if found is None:
             self._show("time", "known after two steps", "Try two steps below to measure how long one takes.")
             return
@@ -196,6 +201,7 @@ class Meaning(QWidget):
         self._show("trained", f"{count(trained)}, {share}")
 
     def _show_disk(self) -> None:
+        self._show_row("disk", is_shown=not self._bench.read_only)  # room is asked for what is yet to be made
         room = self._bench.disk.room
         severity = room.severity if room is not None else None
         set_kind(self.values["disk"], {"error": "failure", "warning": "attention", None: ""}[severity])
@@ -205,6 +211,10 @@ class Meaning(QWidget):
         need = room.need
         parts = f"Checkpoints {size(need.checkpoints)}, each {size(need.checkpoint)}; result {size(need.result)}"
         self._show("disk", room.in_words(), f"{parts}; pairs {size(need.data)}; their ids {size(need.tokens)}.")
+
+    def _show_row(self, key: str, *, is_shown: bool) -> None:
+        self.titles[key].setVisible(is_shown)
+        self.values[key].setVisible(is_shown)
 
     def _show(self, key: str, value: str, hint: str = "") -> None:
         self.values[key].setText(value)

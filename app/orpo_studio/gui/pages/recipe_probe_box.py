@@ -12,7 +12,7 @@ from orpo_studio.gui.pages.recipe_reading import FitReading
 from orpo_studio.gui.pages.recipe_words import gib
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.bar import SlimBar, show_share
-from orpo_studio.gui.widgets.basic import button, label, set_kind, tooltip
+from orpo_studio.gui.widgets.basic import button, label, line, set_kind, tooltip
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.words import count
 
@@ -44,7 +44,8 @@ class ProbeBox(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(em(0.4))
-        for widget in (self.figure, self.bar, self.advice, self.note):
+        column.addSpacing(em(0.2))
+        for widget in (line(), self.figure, self.bar, self.advice, self.note):
             column.addWidget(widget)
         row = QHBoxLayout()
         row.addWidget(self.try_it)

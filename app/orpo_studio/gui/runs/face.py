@@ -48,8 +48,11 @@ NEWER = StateFace("▲", "newer version", "attention")
 
 def state_face(summary: RunSummary) -> StateFace:
     """Return how the state of a run looks."""
-    if summary.problem is not None and summary.state not in LIVE:
-        return NEWER if summary.problem.code == "newer-version" else UNREADABLE
+    if summary.state not in LIVE:
+        if summary.is_newer:
+            return NEWER
+        if summary.problem is not None:
+            return UNREADABLE
     return fold_face(summary.state, summary.fold)
 
 
@@ -72,7 +75,7 @@ def is_live(summary: RunSummary) -> bool:
 def may_wait(summary: RunSummary) -> bool:
     """Tell whether a run could be added to the queue."""
     unfinished = summary.state in {"created", "stopped", "paused", "failed", "lost"}
-    return unfinished and not is_live(summary) and summary.problem is None
+    return unfinished and not is_live(summary) and summary.problem is None and not summary.is_newer
 
 
 def progress(summary: RunSummary) -> float | None:

@@ -20,7 +20,7 @@ from orpo_studio.events import (
 )
 from orpo_studio.events.state import LIVE
 from orpo_studio.gui.follower import RunFollower
-from orpo_studio.gui.runs.face import fold_face
+from orpo_studio.gui.runs.face import NEWER, fold_face
 from orpo_studio.gui.theme import em, figure_font
 from orpo_studio.gui.widgets.bar import SlimBar, show_share
 from orpo_studio.gui.widgets.basic import button, label, set_kind, tooltip
@@ -85,12 +85,16 @@ class ProgressStrip(QFrame):
         if self._follower is None:
             return
         state, fold = self._follower.state, self._follower.fold
-        face = fold_face(state, fold)
+        is_newer = state not in LIVE and self._bench.only_to_look_at() is not None
+        face = NEWER if is_newer else fold_face(state, fold)
         self.sign.setText(face.sign)
         set_kind(self.sign, face.tint)
-        self.state.setText(_state_words(state, fold))
+        self.state.setText("Made by a newer version" if is_newer else _state_words(state, fold))
         queue = self._bench.queue
-        if state == "waiting":
+        if is_newer:
+            known = f"As far as is known here: {fold_face(state, fold).word}."
+            self.stage.setText("How it ended is not known here." if state == "lost" else known)
+        elif state == "waiting":
             place = queue.place(self._follower.folder)
             self.state.setText(f"Waiting, {ordinal(place)} in the queue" if place else "Waiting in the queue")
             self.stage.setText(f"{queue.reason[:1].upper()}{queue.reason[1:]}." if queue.reason else "")
@@ -140,7 +144,7 @@ class ProgressStrip(QFrame):
         self.figures["epoch"].show_text(
             f"{latest.epoch:.2f} / {f'{epochs:.2f}'.removesuffix('.00')}" if epochs else "–"
         )
-        until = fold.ended.time if fold.ended else time.time()
+        until = fold.ended.time if fold.ended else time.time() if state in LIVE else fold.last_time
         self.figures["elapsed"].show_text(words.duration(until - self._launched) if self._launched else "–")
         goes_on = state in LIVE and fold.silent is None and not fold.waits_to_save
         remaining = fold.remaining_seconds() if goes_on else None
