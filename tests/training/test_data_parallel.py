@@ -1,4 +1,7 @@
-"""Two processes with half the pairs each make the step that one process makes with all of them."""
+"""Two processes with half the pairs each make the step that one process makes with all of them.
+
+Each holds the whole model, as data parallelism has it, or half of every weight, sharded.
+"""
 
 import os
 import subprocess
@@ -8,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from helpers import two_ranks
+from helpers import two_ranks, two_shards
 from helpers.random_pairs import uneven_pairs
 from helpers.watched_trainer import difference, load, stock_step
 
@@ -24,15 +27,7 @@ def test_that_two_ranks_make_the_step_of_one(
     whole = stock_step(
         load(tiny_model, adapter="full").model, uneven_pairs(pairs, seed=two_ranks.SEED, longest=20), 0.3
     )
-    started = subprocess.run(
-        [
-            sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
-            two_ranks.__file__, tiny_model, tmp_path, str(micro_batch), str(accumulation), str(pairs),
-        ],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]), "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert started.returncode == 0, started.stderr[-2000:]
+    _start_two(two_ranks.__file__, tiny_model, tmp_path, micro_batch, accumulation, pairs)
 
     ranks = [torch.load(tmp_path / f"step-{rank}.pt") for rank in (0, 1)]
 
@@ -40,3 +35,30 @@ def test_that_two_ranks_make_the_step_of_one(
     for rank in ranks:
         assert difference(rank["gradients"], whole.gradients) < 2e-6
     assert (ranks[0]["loss"] + ranks[1]["loss"]) / 2 == pytest.approx(whole.loss, abs=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("adapter", ["full", "lora"])
+def test_that_two_shards_have_the_gradients_of_one(tmp_path: Path, tiny_model: Path, adapter: str) -> None:
+    pairs = uneven_pairs(6, seed=two_shards.SEED, longest=20)
+    whole = stock_step(load(tiny_model, adapter=adapter).model, pairs, two_shards.LAMBDA)
+
+    _start_two(two_shards.__file__, tiny_model, tmp_path, adapter, len(pairs))
+
+    shards = [torch.load(tmp_path / f"shard-{rank}.pt") for rank in (0, 1)]
+    for shard in shards:
+        assert shard["is_fused"]
+        assert difference(shard["gradients"], whole.gradients) < 2e-6
+    assert (shards[0]["loss"] + shards[1]["loss"]) / 2 == pytest.approx(whole.loss, abs=1e-6)
+
+
+def _start_two(script: str, *arguments: object) -> None:
+    started = subprocess.run(
+        [
+            sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script,
+            *map(str, arguments),
+        ],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path]), "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert started.returncode == 0, started.stderr[-2000:]
