@@ -272,7 +272,7 @@ def _commands(ending: Ending, folder: RunFolder) -> list[str]:
     except RunFolderError:
         return []
     file = shlex.quote(str(folder.spec_file))
-    return [f"{change.title}: orpo-studio train {file} {change.as_setting()}" for change in changes]
+    return [f"{change.title}: orpo-studio train {file} {change.as_settings()}" for change in changes]
 
 
 class _Interrupts:

@@ -12,6 +12,7 @@ from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label, set_kind, tooltip
 from orpo_studio.gui.workbench import Workbench
+from orpo_studio.runs.ending import comes_again
 from orpo_studio.runs.live_words import loss_of_waiting_result, silence_words, stop_title
 
 TICK_MS = 250
@@ -72,6 +73,8 @@ class Foot(QFrame):
         self.pause.setToolTip(tooltip(_PAUSE_LOSES if loses else _PAUSE_HINT))
         if follower is not None:
             self._show_run(follower.state, is_live=follower.is_live, is_resumable=bool(follower.fold.checkpoints))
+            if follower.state == "failed" and comes_again(follower.fold.ended, follower.fold.error):
+                self._show_repetition()
             if follower.state == "running" and follower.fold.waits_to_save:
                 self._show_waiting_result()
             self._show_trouble(follower)
@@ -122,8 +125,16 @@ class Foot(QFrame):
         other = "Start anyway" if waiting else "Resume" if resumable else "Start again"
         self.main.setText(stop if running else other)
         self.main.setToolTip("Ctrl+." if running else "")
-        set_kind(self.main, "" if running or waiting else "main")
+        set_kind(self.main, "" if running or waiting or full else "main")
         self.main.setEnabled(state != "stopping")
+
+    def _show_repetition(self) -> None:
+        """Offer as one way among others what most likely fails again; what may mend it stands on the Train page."""
+        self.status.setText("Ended with an error that most likely comes again with the same settings.")
+        if self.main.text() == "Start again":
+            self.main.setText("Start again unchanged")
+        self.main.setToolTip(tooltip("With the same settings. The Train page offers what may mend it."))
+        set_kind(self.main, "")
 
     def _show_waiting_result(self) -> None:
         self.status.setText("All is trained. The result waits in memory until the disk takes it.")

@@ -60,12 +60,18 @@ def notice_of(problem: Exception | Problem) -> Notice:
     )
 
 
-def again_notice(folder: RunFolder, change: Change) -> Notice:
-    """Return what to say when a run's settings were taken over with a change: what it is, and that nothing runs yet."""
-    option = find_option(change.option)
+def again_notice(folder: RunFolder, change: Change, earlier: str) -> Notice:
+    """Return what to say when a run's settings were taken over with a change: what it is, and that nothing runs yet.
+
+    Args:
+        folder: the run whose settings they are.
+        change: what is different.
+        earlier: what becomes of that run, as a sentence.
+    """
+    options = [(find_option(name), value) for name, value in change.values.items()]
     return Notice(
         "info",
         f"These are the settings of {folder.id} with one change.",
-        f"{option.title}: {one_line(option.format(change.value))}.",
-        "Nothing was started yet. Undo takes the change back.",
+        " ".join(f"{option.title}: {one_line(option.format(value))}." for option, value in options),
+        f"Nothing was started yet; it begins at step 0. {earlier} Undo takes the change back.",
     )

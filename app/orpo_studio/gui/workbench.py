@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from orpo_studio import paths
+from orpo_studio import paths, words
 from orpo_studio.config import DEMO, Issue, Option, RunSpec, SpecError, load_recipe, read_spec
 from orpo_studio.gui.background import run_in_background
 from orpo_studio.gui.choices import DataChoice, ModelChoice
@@ -215,11 +215,35 @@ class Workbench(QObject):
         self.draft.load(spec)
 
     def start_again(self, folder: RunFolder, change: Change) -> None:
-        """Take a run's settings with one change into the draft, ready to be started."""
-        self.use_settings(folder)
-        if not self.read_only:
-            self.draft.set(change.option, change.value, apart=True)
-            self.tell(again_notice(folder, change))
+        """Take a run's settings with one change into the draft, ready to be started; asks first where it still trains.
+
+        Args:
+            folder: the run, which is looked at.
+            change: what is to be different.
+        """
+        if self.follower is None or not self.follower.is_training:
+            saved = self.follower.fold.saved_step if self.follower is not None else 0
+            kept = f"its checkpoint of step {words.count(saved)}" if saved else "what it has"
+            self._take_changed(folder, change, f"The run it comes from keeps {kept}.")
+            return
+
+        def stop_first() -> None:
+            if self.request("stop"):
+                self._take_changed(folder, change, "The run it comes from is being stopped and saved.")
+
+        self.in_question.emit(
+            Question(
+                "The run is still training",
+                f"{change.title}: stop this run first?",
+                "The run goes on with its present settings until it is stopped, and the new one would wait for it or "
+                "share the machine with it. Where it is stopped, it saves what it has learned.",
+                (
+                    ("Stop and save it first", stop_first),
+                    ("Let it go on", lambda: self._take_changed(folder, change, "The run it comes from goes on.")),
+                ),
+                "Cancel",
+            )
+        )
 
     # --- doing
 
@@ -293,6 +317,16 @@ class Workbench(QObject):
             save_preferences(self.preferences, self._preferences_file)
 
     # --- inside
+
+    def _take_changed(self, folder: RunFolder, change: Change, earlier: str) -> None:
+        self.use_settings(folder)
+        if self.read_only:  # they cannot be read any more
+            return
+        self.draft.undo.beginMacro(change.title)
+        for option, value in change.values.items():
+            self.draft.set(option, value)
+        self.draft.undo.endMacro()
+        self.tell(again_notice(folder, change, earlier))
 
     def _leave_request(self, folder: RunFolder, name: Any, **details: Any) -> bool:
         try:

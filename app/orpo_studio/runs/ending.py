@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from orpo_studio.events import JobEnded, Problem, RunEnded
 from orpo_studio.plain_files import open_plain
+from orpo_studio.runs.again import REPEATED
 from orpo_studio.runs.crash import SAVE_MEMORY, SIGKILL, explain_signal, signal_of
 from orpo_studio.runs.device_faults import find_device_fault
 from orpo_studio.runs.folder import RunFolder
@@ -93,6 +94,16 @@ def _forced(end: RunEnded | JobEnded) -> Ending:
         "What was saved before is kept. Resume the run from its last checkpoint.",
         end.log_tail,
     )
+
+
+def comes_again(end: RunEnded | None, error: Problem | None) -> bool:
+    """Tell whether a run that goes on with the same settings most likely fails at the same place."""
+    if end is None or end.outcome != "failed" or end.forced:
+        return False
+    if error is not None:
+        return error.code in REPEATED
+    ran_out = signal_of(end.signal, end.exit_code) == SIGKILL and end.machine.get("oom_kills", 0) > 0
+    return ran_out or _MEMORY_RAN_OUT.search(end.log_tail) is not None
 
 
 def explain_silence(folder: RunFolder) -> Ending:

@@ -13,10 +13,10 @@ def spec(**data: object) -> RunSpec:
 def test_that_rows_to_blame_come_first_and_join_those_skipped_before() -> None:
     rows, rate = changes_for(spec(skip_rows=[3, "7-9"]), "non-finite", ["11", "3"])
 
-    assert (rows.option, rows.value) == ("data.skip_rows", ("3", "7-9", "11"))
-    assert rows.as_setting() == "--set 'data.skip_rows=3, 7-9, 11'"
-    assert (rate.option, rate.value) == ("recipe.learning_rate", 1.5e-5)
-    assert rate.as_setting() == "--set recipe.learning_rate=1.5e-5"
+    assert rows.values == {"data.skip_rows": ("3", "7-9", "11")}
+    assert rows.as_settings() == "--set 'data.skip_rows=3, 7-9, 11'"
+    assert rate.values == {"recipe.learning_rate": 1.5e-5}
+    assert rate.as_settings() == "--set recipe.learning_rate=1.5e-5"
 
 
 @pytest.mark.parametrize(
@@ -25,16 +25,49 @@ def test_that_rows_to_blame_come_first_and_join_those_skipped_before() -> None:
         ("non-finite-weights", ["recipe.learning_rate", "data.skip_rows"]),
         ("float16-overflow", ["recipe.precision", "recipe.learning_rate"]),
         ("diverging", ["recipe.learning_rate"]),
+        ("out-of-memory", ["recipe.gradient_checkpointing", "recipe.quantization", "recipe.max_length"]),
+        (
+            "memory-ran-out",
+            ["recipe.micro_batch", "recipe.accumulation", "recipe.gradient_checkpointing", "recipe.max_length"],
+        ),
         ("disk-full", []),
     ],
 )
 def test_that_each_problem_has_its_own_remedies(code: str, options: list[str]) -> None:
-    assert [change.option for change in changes_for(spec(), code, ["1", "2"])] == options
+    assert [option for change in changes_for(spec(), code, ["1", "2"]) for option in change.values] == options
+
+
+@pytest.mark.parametrize(
+    ("batch", "then", "title"),
+    [
+        ((8, 2), (4, 4), "4 pairs at a time"),
+        ((2, 4), (1, 8), "1 pair at a time"),
+        ((5, 4), (2, 10), "2 pairs at a time"),
+        ((7, 1), (1, 7), "1 pair at a time"),
+    ],
+)
+def test_that_fewer_pairs_at_a_time_leave_a_step_as_large(
+    batch: tuple[int, int], then: tuple[int, int], title: str
+) -> None:
+    recipe = {"micro_batch": batch[0], "accumulation": batch[1]}
+    change = changes_for(RunSpec.model_validate({"recipe": recipe}), "memory-ran-out")[0]
+    assert tuple(change.values.values()) == then
+    assert title in change.title
+    assert change.as_settings() == f"--set recipe.micro_batch={then[0]} --set recipe.accumulation={then[1]}"
+
+
+def test_that_what_saves_memory_already_is_not_offered() -> None:
+    recipe = {"micro_batch": 1, "max_length": 100, "gradient_checkpointing": True, "quantization": "nf4"}
+    for code in ("out-of-memory", "memory-ran-out"):
+        assert not changes_for(RunSpec.model_validate({"recipe": recipe}), code)
 
 
 def test_that_the_changed_settings_are_valid() -> None:
     values = spec().to_dict()
-    for code in ("non-finite", "float16-overflow"):
+    for code in ("non-finite", "float16-overflow", "out-of-memory", "memory-ran-out"):
         for change in changes_for(spec(), code, ["1"]):
-            section, key = change.option.split(".")
-            RunSpec.model_validate({**values, section: {**values.get(section, {}), key: change.value}})
+            changed = {section: dict(options) for section, options in values.items() if isinstance(options, dict)}
+            for name, value in change.values.items():
+                section, key = name.split(".")
+                changed.setdefault(section, {})[key] = value
+            RunSpec.model_validate({**values, **changed})

@@ -30,9 +30,10 @@ from orpo_studio.gui.pages.train.start import StartPanel
 from orpo_studio.gui.pages.train.trouble import TroubleCard
 from orpo_studio.gui.pages.train.warning_cards import WarningCards
 from orpo_studio.gui.theme import em
+from orpo_studio.gui.widgets.basic import set_kind
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.again import changes_for
-from orpo_studio.runs.ending import Ending, explain_end
+from orpo_studio.runs.ending import Ending, comes_again, explain_end
 
 _UNSAVED = ("checkpoint-not-saved", "waiting-for-room")
 """Codes of warnings that are shown until what they speak of is saved or the run has ended."""
@@ -169,8 +170,9 @@ class TrainPage(Page):
             if ending is not None:
                 severity: Severity = "warning" if ending.code == "forced" else "error"
                 notice = Notice(severity, ending.title, ending.detail, ending.hint, ending.more)
-                actions = self._actions(ending.code, ending.rows)
-                self._ending_card = NoticeCard(notice, closable=False, actions=actions)
+                self._ending_card = NoticeCard(notice, closable=False, actions=self._actions(ending.code, ending.rows))
+                if self._ending_card.buttons and comes_again(fold.ended, fold.error):
+                    set_kind(self._ending_card.buttons[0], "main")  # and not the foot's, which would fail again
                 self._cards.insertWidget(0, self._ending_card)
 
     def _warn(self, warning: Problem) -> None:
