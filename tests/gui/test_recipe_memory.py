@@ -109,6 +109,14 @@ def test_that_a_run_too_large_is_told_with_what_would_help(shown):
     assert any("gradient checkpointing" in use.accessibleName() for use in card.proposals)
 
 
+def test_that_what_is_reckoned_can_be_told_before_a_start(shown, bench):
+    low, high = bench.card_need
+    assert 15 < low <= high
+    assert shown.memory.figure.text() == f"{low:.1f} to {high:.1f} GiB"
+    bench.draft.set("model.path", "")
+    assert bench.card_need is None
+
+
 def test_that_one_click_takes_the_change_and_one_undo_takes_it_back(shown, bench, qtbot):
     (use,) = [use for use in shown.memory.proposals if "accumulate" in use.accessibleName()]
     qtbot.mouseClick(use, Qt.MouseButton.LeftButton)

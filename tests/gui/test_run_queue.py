@@ -13,6 +13,7 @@ from helpers.fake_trainer import TRAINS, TRAINS_UNTIL_STOPPED, put_in_front
 from helpers.scripted_run import ScriptedRun
 from helpers.waiting import wait_until
 from orpo_studio.gui.runs import queue as queue_module
+from orpo_studio.gui.runs.queue import memory_words
 from orpo_studio.gui.window import MainWindow
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import RunFolder, RunLock, ask, is_held, list_runs, summarize
@@ -135,12 +136,14 @@ def test_that_it_is_told_why_the_first_waits(
     held = CardUse((CardHolder("python3", 4711, 9.1),))
     monkeypatch.setattr("orpo_studio.runs.card.CardWatch.look", lambda _self: held)
     look(qtbot, bench, lambda: "4711" in window.queue.reason.text())
-    assert window.queue.reason.text() == "Waits: the card is held by python3 (pid 4711, 9.1 GB)."
+    assert window.queue.reason.text() == "Waits: the graphics card is in use by python3 (process 4711, 9.1 GiB)."
+    bench.show_run(waiting[0])
+    qtbot.waitUntil(lambda: "when that program has freed it" in window.foot.status.text(), timeout=10_000)
     bench.show_run(waiting[1])
     window.show_page("train")
     strip = window.pages["train"].progress
     qtbot.waitUntil(lambda: strip.state.text() == "Waiting, 2nd in the queue", timeout=10_000)
-    assert strip.stage.text() == "The card is held by python3 (pid 4711, 9.1 GB)."
+    assert strip.stage.text() == "The graphics card is in use by python3 (process 4711, 9.1 GiB)."
     assert (window.foot.main.text(), window.foot.take_out.isVisible()) == ("Start anyway", True)
     spoken = QAccessible.queryAccessibleInterface(window.queue.view).child(0).text(QAccessible.Text.Name)
     assert spoken.startswith("1st in the queue, Bot v1, waiting")
@@ -160,6 +163,20 @@ def test_that_it_is_told_when_nobody_starts_what_waits(
     assert keeper.take()
     look(qtbot, window.bench, lambda: window.queue.reason.text() == "The first one is about to start.")
     keeper.release()
+
+
+@pytest.mark.parametrize(
+    ("need", "words"),
+    [
+        (None, "2.7 of the card's 24 GiB are free now."),
+        ((0.8, 1.5), "2.7 of the card's 24 GiB are free now; this run needs about 0.8 to 1.5 GiB, which fits."),
+        ((2.0, 3.0), "2.7 of the card's 24 GiB are free now; this run needs about 2.0 to 3.0 GiB, which may not fit."),
+        ((9.0, 9.0), "2.7 of the card's 24 GiB are free now; this run needs about 9.0 GiB, which does not fit."),
+    ],
+)
+def test_that_free_and_needed_memory_are_compared(need: tuple[float, float] | None, words: str) -> None:
+    assert memory_words(CardUse(free_gib=2.7, total_gib=24.0), need) == words
+    assert memory_words(CardUse(), need) == memory_words(None, need) == ""
 
 
 # --- starts
@@ -201,7 +218,9 @@ def test_that_a_second_start_asks_and_suggests_to_wait(qtbot: QtBot, ready: Main
     ready.foot.main.click()
     (box,) = ready.findChildren(QMessageBox)
     assert box.text() == "“Bot v1” is training."
+    assert "starts by itself when that has ended" in box.informativeText()
     assert box.defaultButton().text() == "Add to the queue"
+    assert box.defaultButton().property("kind") == "main"
     press(ready, "Cancel")
     assert len(list_runs(bench.workspace)) == 1
     qtbot.waitUntil(lambda: not ready.findChildren(QMessageBox), timeout=5000)

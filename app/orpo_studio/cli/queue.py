@@ -86,7 +86,9 @@ def require_free_card(workspace: Path, arguments: argparse.Namespace, but: RunFo
     if obstacle is not None:
         words = ErrorWords(
             "busy",
-            "The run was not started: the card is not free." if not obstacle.is_own else "The run was not started.",
+            "The run was not started: the graphics card is not free."
+            if not obstacle.is_own
+            else "The run was not started.",
             obstacle.sentence,
             "Let it wait in the queue with --queue, or start it all the same with --anyway.",
         )

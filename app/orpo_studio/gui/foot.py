@@ -54,6 +54,7 @@ class Foot(QFrame):
         layout.addWidget(self.main)
         self._tick = QTimer(self, interval=TICK_MS)
         self._tick.timeout.connect(self._on_tick)
+        bench.queue.changed.connect(self.refresh)
         self.refresh()
 
     def in_order(self) -> tuple[QWidget, ...]:
@@ -111,7 +112,7 @@ class Foot(QFrame):
             "failed": "Ended with an error.",
             "lost": "Ended without a word: the machine or its processes were shut down.",
             "created": "Not started.",
-            "waiting": "Starts by itself when its turn has come, also when this window is closed.",
+            "waiting": f"Starts by itself {self._until()}, also while this window is closed.",
         }
         running = state in LIVE
         full = self._bench.disk.is_full and (running or state == "lost")
@@ -166,6 +167,10 @@ class Foot(QFrame):
             self.status.setText(silence_words(fold.silent, now).title)
             set_kind(self.status, "attention")
         return True
+
+    def _until(self) -> str:
+        follower = self._bench.follower
+        return self._bench.queue.until(follower.folder) if follower is not None else ""
 
     def _take_out(self) -> None:
         if self._bench.follower is not None:

@@ -78,13 +78,13 @@ class Header(QFrame):
     def _sample(self) -> None:
         values, machine = self._machine.sample().values, self._machine
         if "gpu_memory_gib" in values:
-            parts = [machine.gpu_name, f"{values['gpu_memory_gib']:.1f}/{machine.gpu_total_gib:.0f} GB"]
+            parts = [machine.gpu_name, f"{values['gpu_memory_gib']:.1f}/{machine.gpu_total_gib:.0f} GiB"]
             if "gpu_temperature" in values:
                 parts.append(f"{values['gpu_temperature']:.0f} °C")
         else:
             parts = [
                 "CPU",
                 f"{values['cpu_load']:.0f} %",
-                f"{values['memory_gib']:.1f}/{machine.memory_total_gib:.0f} GB",
+                f"{values['memory_gib']:.1f}/{machine.memory_total_gib:.0f} GiB",
             ]
         self.chip.setText(" · ".join(parts))

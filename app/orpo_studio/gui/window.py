@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMessageBox, QVBoxLayout
 
 from orpo_studio.gui.outline import Outline
 from orpo_studio.gui.theme import em
+from orpo_studio.gui.widgets.basic import set_kind
+from orpo_studio.gui.widgets.message_box import message_box
 
 if TYPE_CHECKING:
     from orpo_studio.gui.pages.data import DataPage
@@ -203,15 +205,17 @@ class MainWindow(QMainWindow):
             return
         self._is_asking = True
         waits = follower.fold.waits_to_save  # a stop could save nothing
-        box = QMessageBox(self)
-        box.setWindowTitle("A run is training")
-        box.setText("The run waits to save its result." if waits else "The run is still training.")
-        box.setInformativeText("It can go on without this window, which will show it again when it is next opened.")
+        box = message_box(
+            self,
+            "A run is training",
+            "The run waits to save its result." if waits else "The run is still training.",
+            "It can go on without this window, which will show it again when it is next opened.",
+        )
         keep = box.addButton("Keep it going in the background", QMessageBox.ButtonRole.AcceptRole)
         stop = None if waits else box.addButton("Stop and save", QMessageBox.ButtonRole.DestructiveRole)
         stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        set_kind(keep, "main")
 
         def answered() -> None:
             self._is_asking = False

@@ -21,7 +21,7 @@ from orpo_studio.gui.notice import Notice, again_notice, notice_of
 from orpo_studio.gui.preferences import Preferences, save_preferences
 from orpo_studio.gui.question import Question
 from orpo_studio.gui.runlist import RunList
-from orpo_studio.gui.runs.queue import RunQueue, StartQuestion
+from orpo_studio.gui.runs.queue import RunQueue, StartQuestion, memory_words
 from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, create_run, launch
 from orpo_studio.runs.again import Change
 from orpo_studio.runs.ending import explain_silence
@@ -74,6 +74,8 @@ class Workbench(QObject):
         self.queue.failed.connect(self.tell)
         self.follower: RunFollower | None = None
         self.run_spec: RunSpec | None = None
+        self.card_need: tuple[float, float] | None = None
+        """What the subject needs of the card's memory, from and to, in GiB; None before the Recipe page reckons."""
         self._looked_at: LookedAt | None = None
         self._is_newer_told = False
         self.doctor = Examination(self)
@@ -337,9 +339,10 @@ class Workbench(QObject):
         return True
 
     def _start_or_ask(self, start: Callable[[], None], wait: Callable[[], None], but: RunFolder | None = None) -> None:
-        in_the_way = self.queue.in_the_way(but)
-        if in_the_way:
-            self.start_in_question.emit(StartQuestion(in_the_way, start, wait))
+        obstacle = self.queue.in_the_way(but)
+        if obstacle is not None:
+            memory = memory_words(self.runs.card, self.card_need)
+            self.start_in_question.emit(StartQuestion(obstacle, memory, start, wait))
         else:
             start()
 

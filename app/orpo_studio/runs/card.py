@@ -1,7 +1,7 @@
 """Who holds the card: programs that compute on it with memory of their own, as NVIDIA's driver tells."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
@@ -22,15 +22,25 @@ class CardHolder:
     gib: float
 
     def __str__(self) -> str:
-        return f"{self.name} (pid {self.pid}, {self.gib:.1f} GB)" if self.pid else f"{self.name} ({self.gib:.1f} GB)"
+        who = f"process {self.pid}, " if self.pid else ""
+        return f"{self.name} ({who}{self.gib:.1f} GiB)"
 
 
 @dataclass(frozen=True, slots=True)
 class CardUse:
-    """What holds the card, the largest first, and why it cannot be used at all, if so. Nothing where there is none."""
+    """How the card is used. Nothing is known where there is none.
+
+    Attributes:
+        holders: programs that hold it, the largest first.
+        fault: why it cannot be used at all, if so.
+        free_gib: memory that is free at present.
+        total_gib: all of its memory.
+    """
 
     holders: tuple[CardHolder, ...] = ()
     fault: str = ""
+    free_gib: float | None = field(default=None, compare=False)
+    total_gib: float | None = field(default=None, compare=False)
 
 
 class CardWatch:
@@ -53,7 +63,9 @@ class CardWatch:
             if self._handle is None:
                 self._handle = self._open()
                 self._was_seen = True
-            return CardUse(tuple(self._holders()))
+            memory = self._nvml.nvmlDeviceGetMemoryInfo(self._handle)
+            used, total = memory.used / GIB, memory.total / GIB
+            return CardUse(tuple(self._holders(used)), free_gib=total - used, total_gib=total)
         except self._nvml.NVMLError as error:  # after a reset the driver has to be asked anew, from the beginning
             self._handle = None
             return CardUse(fault=str(error)) if self._was_seen or not self._is_absent(error) else CardUse()
@@ -76,11 +88,10 @@ class CardWatch:
             nvml.NVML_ERROR_INVALID_ARGUMENT,
         }
 
-    def _holders(self) -> list[CardHolder]:
-        nvml, handle = self._nvml, self._handle
+    def _holders(self, used: float) -> list[CardHolder]:
+        nvml = self._nvml
         computing = self._processes(nvml.nvmlDeviceGetComputeRunningProcesses)
         drawing = self._processes(nvml.nvmlDeviceGetGraphicsRunningProcesses)
-        used = nvml.nvmlDeviceGetMemoryInfo(handle).used / GIB
         named = {**drawing, **computing}
         unseen = used - sum(named.values())
         holders = [

@@ -22,10 +22,14 @@ class Obstacle:
     Attributes:
         clause: in words, to follow “Waits:”.
         is_own: a run of the same workspace is under way; else something outside of it.
+        until: when it is out of the way, to follow “starts by itself”.
+        at_once: what comes of a start all the same, to follow “started now,”.
     """
 
     clause: str
     is_own: bool
+    until: str = "when that has ended"
+    at_once: str = "both are slower, and memory may run out"
 
     @property
     def sentence(self) -> str:
@@ -50,10 +54,17 @@ def find_obstacle(summaries: Iterable[RunSummary], card: CardUse, *, passing: bo
     if passing and (job := _passing_job()) is not None:
         return Obstacle(_PASSING[job], is_own=True)
     if card.fault:
-        return Obstacle(f"the card cannot be used ({card.fault})", is_own=False)
+        return Obstacle(
+            f"the graphics card cannot be used ({card.fault})",
+            is_own=False,
+            until="when the card can be used again",
+            at_once="it ends with an error, or trains on the processor, far slower",
+        )
     if card.holders:
-        more = f" and {len(card.holders) - 1} more" if len(card.holders) > 1 else ""
-        return Obstacle(f"the card is held by {card.holders[0]}{more}", is_own=False)
+        others = len(card.holders) - 1
+        more = f" and {others} more program{'s' if others > 1 else ''}" if others else ""
+        until = f"when {'they have' if others else 'that program has'} freed it"
+        return Obstacle(f"the graphics card is in use by {card.holders[0]}{more}", is_own=False, until=until)
     return None
 
 

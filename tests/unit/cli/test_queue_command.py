@@ -101,8 +101,8 @@ def test_that_another_program_on_the_card_is_named(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setattr(queue_command, "CardWatch", lambda: CardWatch(FakeNvml({2**22 + 1: 9.1})))
     error = say("resume", runs[0].id, "--json").error
-    assert error["title"] == "The run was not started: the card is not free."
-    assert error["detail"] == "The card is held by a program (pid 4194305, 9.1 GB)."
+    assert error["title"] == "The run was not started: the graphics card is not free."
+    assert error["detail"] == "The graphics card is in use by a program (process 4194305, 9.1 GiB)."
 
 
 def test_that_a_waiting_run_starts_by_itself_and_watch_tells_why_it_waits(

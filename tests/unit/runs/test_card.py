@@ -18,8 +18,10 @@ def test_that_a_program_with_memory_of_its_own_holds_the_card_and_small_ones_do_
     nvml = FakeNvml({parent: 9.1, NOBODY: 2.0, NOBODY + 2: 0.4})
     use = CardWatch(nvml).look()
     assert [holder.pid for holder in use.holders] == [parent, NOBODY]
-    assert str(use.holders[0]).endswith(f"(pid {parent}, 9.1 GB)")
-    assert str(use.holders[1]) == f"a program (pid {NOBODY}, 2.0 GB)"
+    assert str(use.holders[0]).endswith(f"(process {parent}, 9.1 GiB)")
+    assert str(use.holders[1]) == f"a program (process {NOBODY}, 2.0 GiB)"
+    assert use.total_gib == 24.0
+    assert use.free_gib == pytest.approx(24.0 - 9.1 - 2.0 - 0.4, abs=0.01)
     nvml.computing = {}
     assert CardWatch(nvml).look() == CardUse()
 
@@ -36,7 +38,7 @@ def test_that_a_desktop_does_not_hold_the_card_and_what_cannot_be_seen_does() ->
     assert CardWatch(nvml).look() == CardUse()
     nvml.used = 12.0
     (holder,) = CardWatch(nvml).look().holders
-    assert str(holder) == "a program that cannot be seen from here (9.0 GB)"
+    assert str(holder) == "a program that cannot be seen from here (9.0 GiB)"
     nvml.lists_error = NVMLError(FakeNvml.NVML_ERROR_NOT_SUPPORTED)  # as some drivers answer
     (holder,) = CardWatch(nvml).look().holders
     assert holder.gib == 12.0

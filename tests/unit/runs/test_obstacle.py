@@ -80,6 +80,7 @@ def test_that_a_probe_is_in_the_way_unless_it_would_be_stopped(tmp_path: Path, r
 def test_that_other_programs_are_named(tmp_path: Path) -> None:
     found = find_obstacle([], HELD)
     assert found is not None
-    assert found.sentence == "The card is held by python3 (pid 4711, 9.1 GB) and 1 more."
+    assert found.sentence == "The graphics card is in use by python3 (process 4711, 9.1 GiB) and 1 more program."
+    assert found.until == "when they have freed it"
     assert not found.is_own
-    assert clause(tmp_path, CardUse(fault="GPU is lost")) == "the card cannot be used (GPU is lost)"
+    assert clause(tmp_path, CardUse(fault="GPU is lost")) == "the graphics card cannot be used (GPU is lost)"

@@ -60,6 +60,7 @@ class MemoryCard(QFrame):
     def show_spec(self, spec: RunSpec) -> None:
         """Show the memory of settings that can be used."""
         case = self._reading.case(spec)
+        self._bench.card_need = None
         if case is None:
             self._show_nothing()
             return
@@ -67,6 +68,8 @@ class MemoryCard(QFrame):
         if room is None:
             return
         memory = self._reading.memory(case)
+        if case.on_gpu and memory.is_whole:
+            self._bench.card_need = memory.low / _GIB, memory.high / _GIB
         self._show_parts(memory, room)
         self._show_limits(case, room, memory)
 

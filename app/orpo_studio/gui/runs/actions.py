@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QFileDialog, QMenu, QMessageBox
 from orpo_studio.gui.background import run_in_background
 from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.runs import face
+from orpo_studio.gui.widgets.message_box import message_box
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import RunFolder, RunSummary, is_held, write_support_archive
 from orpo_studio.runs.folder import NEWER
@@ -129,18 +130,16 @@ class RunActions(QObject):
                 )
             )
             return
-        box = QMessageBox(self._view)
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setWindowTitle("Delete a run")
-        box.setText(f"Delete “{summary.title}”?")
-        box.setInformativeText(
+        box = message_box(
+            self._view,
+            "Delete a run",
+            f"Delete “{summary.title}”?",
             f"The folder {summary.folder.path} is removed with its adapter, checkpoints and exports. "
-            "This cannot be undone."
+            "This cannot be undone.",
         )
         delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
         keep = box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.finished.connect(lambda: self._bench.delete_run(summary.folder) if box.clickedButton() is delete else None)
         box.open()
 

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
@@ -11,6 +12,10 @@ from orpo_studio.gui.background import Task, run_in_background
 from orpo_studio.gui.runlist import RunList
 from orpo_studio.runs import RunFolder, RunSummary
 from orpo_studio.runs.queue import LOG_NAME, add_to_queue, is_kept, keep_going, move, queue_of, take_out
+
+if TYPE_CHECKING:
+    from orpo_studio.runs.card import CardUse
+    from orpo_studio.runs.obstacle import Obstacle
 
 _AGAIN_SECONDS = 5.0
 """Time before the process that starts what waits is started once more, where it is not there."""
@@ -23,14 +28,29 @@ class StartQuestion:
     """A start that something is in the way of; the person decides.
 
     Attributes:
-        in_the_way: what, in a sentence.
+        obstacle: what is in the way.
+        memory: how much of the card's memory is free and how much the run needs; empty where that is not known.
         start: starts at once.
         wait: lets the run wait in the queue.
     """
 
-    in_the_way: str
+    obstacle: "Obstacle"
+    memory: str
     start: Callable[[], None]
     wait: Callable[[], None]
+
+
+def memory_words(card: "CardUse | None", need: tuple[float, float] | None) -> str:
+    """Return how much of a card's memory is free, beside what a run needs: from and to, in GiB."""
+    if card is None or card.free_gib is None or card.total_gib is None:
+        return ""
+    free = f"{card.free_gib:.1f} of the card's {card.total_gib:.0f} GiB are free now"
+    if need is None:
+        return f"{free}."
+    low, high = need
+    fits = "fits" if high <= card.free_gib else "may not fit" if low <= card.free_gib else "does not fit"
+    span = f"{low:.1f} to {high:.1f}" if f"{low:.1f}" != f"{high:.1f}" else f"{high:.1f}"
+    return f"{free}; this run needs about {span} GiB, which {fits}."
 
 
 class RunQueue(QObject):
@@ -59,12 +79,17 @@ class RunQueue(QObject):
         reason = self.reason
         return f"Waits: {reason}." if reason else "The first one is about to start."
 
+    def until(self, folder: RunFolder) -> str:
+        """Return when a waiting run starts, to follow “starts by itself”."""
+        obstacle = self._runs.obstacle
+        return obstacle.until if obstacle is not None and self.place(folder) == 1 else "when its turn has come"
+
     def place(self, folder: RunFolder) -> int:
         """Return a run's place, from 1; 0 where it does not wait."""
         return next((place for place, s in enumerate(self.waiting, start=1) if s.folder == folder), 0)
 
-    def in_the_way(self, but: RunFolder | None = None) -> str:
-        """Return what is in the way of starting a run now, in a sentence; nothing where nothing is.
+    def in_the_way(self, but: RunFolder | None = None) -> "Obstacle | None":
+        """Return what is in the way of starting a run now, if anything.
 
         Args:
             but: a run that is not in its own way.
@@ -74,8 +99,7 @@ class RunQueue(QObject):
 
         others = [summary for summary in self._runs.summaries if summary.folder != but]
         # A probe of this window's own is stopped when a run starts.
-        obstacle = find_obstacle(others, self._runs.card or CardUse(), passing=False)
-        return obstacle.sentence if obstacle else ""
+        return find_obstacle(others, self._runs.card or CardUse(), passing=False)
 
     def add(self, folder: RunFolder) -> None:
         """Let a run wait at the end."""
