@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted_run import ScriptedRun
+from orpo_studio.events import Problem
 from orpo_studio.gui.app import make_window
 from orpo_studio.gui.background import wait_for_background
 from orpo_studio.gui.notice import Notice, notice_of
@@ -89,6 +90,14 @@ def test_that_a_notice_says_what_why_and_what_to_do_and_is_shown_once(window: Ma
     (shown,) = window.notices.cards()
 
     assert shown.notice.as_text() == "The disk is full.\n\n/data: no space left.\n\nMake room.\n\nOSError 28"
+
+
+def test_that_what_a_library_said_of_a_problem_is_behind_the_fold() -> None:
+    said = Problem(
+        severity="warning", code="memory-short", title="Short.", detail="Why.", hint="Do.", more="CUDA: 2 GiB"
+    )
+
+    assert notice_of(said) == Notice("warning", "Short.", "Why.", "Do.", "CUDA: 2 GiB")
 
 
 def test_that_an_error_nobody_foresaw_keeps_its_traceback_behind_the_fold() -> None:

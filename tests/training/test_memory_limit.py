@@ -83,7 +83,7 @@ def test_that_a_step_that_the_allocator_refuses_is_made_in_smaller_parts(
     warnings = of_kind(short, Problem)
     assert warnings
     assert {warning.code for warning in warnings} == {"memory-short"}
-    assert "allocate" in warnings[0].detail
+    assert "allocate" in warnings[0].more
     for name in ("loss", "nll_loss", "logps/chosen", "log_odds"):
         assert losses(short, name) == pytest.approx(losses(whole, name), rel=1e-5), name
 

@@ -1,5 +1,6 @@
 """Where memory is short, fewer pairs are computed at a time, to the same effect, and each of them once."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from helpers.families import write_family
 from helpers.training import error, losses, make_run, of_kind, outcome, run
 from helpers.watched_trainer import difference, watch
 from orpo_studio.events import Event, PathChosen, Problem
@@ -105,6 +107,13 @@ def test_that_a_run_short_of_memory_learns_what_it_would_have(
     assert outcome(events) == "completed"
     told = ["one pair is" if count == 1 else f"{count} pairs are" for count in expected]
     assert halvings(events) == [f"Memory ran short; from here on {count} computed at a time." for count in told]
+    first = of_kind(events, Problem)[0]
+    assert first.hint.endswith(
+        "The result stays the same; it only takes longer. Next time, start with a micro-batch of "
+        "2 and an accumulation of 4."
+    )
+    assert "CUDA" not in first.detail
+    assert first.more == str(no_memory())
     assert len(watching.steps) == len(enough.steps) == 4
     for step, other in zip(watching.steps, enough.steps, strict=True):
         assert len(set(step.rows)) == len(step.rows)
@@ -129,9 +138,26 @@ def test_that_a_pair_that_does_not_fit_ends_the_run_in_words(
 
     assert outcome(events) == "failed"
     assert error(events).code == "out-of-memory"
-    assert error(events).detail.startswith("CUDA out of memory. Tried to allocate 1.00 GiB. There are ")
+    assert error(events).detail.startswith("More memory was asked for than is free. ")
+    assert error(events).more.startswith("CUDA out of memory. Tried to allocate 1.00 GiB.")
+    assert " 0.0 GiB" not in error(events).hint
+    assert "Close other programs" in error(events).hint
     warnings = [problem for problem in of_kind(events, Problem) if problem.severity == "warning"]
     assert [warning.code for warning in warnings] == ["memory-short", "memory-short"]
+
+
+def test_that_a_router_of_experts_is_spoken_of_where_there_is_one(
+    tmp_path: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short_forward(monkeypatch, at_most(2))
+    model = write_family(tmp_path / "experts", "mixtral")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"output_router_logits": True}))
+
+    events = run(make_run(tmp_path, model, pairs_file, recipe=RECIPE | {"adapter": "full"}))
+
+    (warning,) = of_kind(events, Problem)
+    assert warning.hint.startswith("The result stays nearly the same: only what balances the model's experts")
 
 
 def test_that_a_batch_too_large_to_prove_still_trains_by_its_way(

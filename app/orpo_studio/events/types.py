@@ -164,6 +164,7 @@ class Problem(Event):
 
     Attributes:
         rows: rows of the data that it comes from, named as the option ``data.skip_rows`` takes them.
+        more: what a library said of it, word by word, for those who look for the cause.
     """
 
     type: Literal["problem"] = "problem"
@@ -173,6 +174,7 @@ class Problem(Event):
     detail: str
     hint: str
     rows: list[str] = []
+    more: str = ""
 
 
 class StopRequested(Event):

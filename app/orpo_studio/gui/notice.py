@@ -40,7 +40,7 @@ class Notice:
 def notice_of(problem: Exception | Problem) -> Notice:
     """Return the notice of an error; one that was not foreseen is told as such, with its traceback behind the fold."""
     if isinstance(problem, Problem):
-        return Notice(problem.severity, problem.title, problem.detail, problem.hint)
+        return Notice(problem.severity, problem.title, problem.detail, problem.hint, problem.more)
     if isinstance(problem, InWords):
         return Notice("error", problem.title, problem.detail, problem.hint)
     if isinstance(problem, OSError):

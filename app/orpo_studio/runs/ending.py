@@ -29,7 +29,7 @@ class Ending:
         title: what happened.
         detail: why.
         hint: what to do.
-        more: the end of the console log, for those who want the detail.
+        more: what a library said and the end of the console log, for those who want the detail.
         rows: rows of the data that it comes from, as ``data.skip_rows`` names them.
     """
 
@@ -57,7 +57,8 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
     if end.forced:
         return _forced(end)
     if end.outcome == "failed" and error is not None:
-        return Ending(error.code, error.title, error.detail, error.hint, end.log_tail, tuple(error.rows))
+        more = "\n\n".join(filter(None, (error.more, end.log_tail)))
+        return Ending(error.code, error.title, error.detail, error.hint, more, tuple(error.rows))
     what = "run" if isinstance(end, RunEnded) else end.job
     log = f"The whole log is {folder.console_log}."
     if end.outcome == "lost":

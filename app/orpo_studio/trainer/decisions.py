@@ -48,15 +48,23 @@ class Decisions(Listener):
             "The run goes on by the next way, which is slower and takes more memory. Its result is not affected.",
         )
 
-    def memory_short(self, at_once: int, reason: str) -> None:
+    def memory_short(self, at_once: int, reason: str, *, is_exact: bool) -> None:
         """Warn that fewer pairs are computed together from now on."""
         pairs = "one pair is" if at_once == 1 else f"{at_once} pairs are"
+        batch = self._context.spec.effective_batch
+        accumulation = f" and an accumulation of {batch // at_once}" if batch % at_once == 0 else ""
+        same = (
+            "The result stays the same; it only takes longer."
+            if is_exact
+            else "The result stays nearly the same: only what balances the model's experts is averaged over the parts."
+        )
         self._warn(
             "memory-short",
             f"Memory ran short; from here on {pairs} computed at a time.",
-            f"{reason[:300]}. The step was computed again from its start: no pair was lost or counted twice.",
-            "The result stays the same, it only takes longer (only the router's loss of a mixture of experts is then a "
-            "mean over the parts). A smaller micro-batch with more accumulation avoids the search next time.",
+            "More was asked for than is free. The step was computed again from its start: no pair was lost or counted "
+            "twice.",
+            f"{same} Next time, start with a micro-batch of {at_once}{accumulation}.",
+            more=reason,
         )
 
     def saved(self, checkpoint: Checkpoint) -> None:
@@ -82,8 +90,8 @@ class Decisions(Listener):
             )
         return True
 
-    def _warn(self, code: str, title: str, detail: str, hint: str) -> None:
-        self._context.say(Problem(severity="warning", code=code, title=title, detail=detail, hint=hint))
+    def _warn(self, code: str, title: str, detail: str, hint: str, more: str = "") -> None:
+        self._context.say(Problem(severity="warning", code=code, title=title, detail=detail, hint=hint, more=more))
 
 
 def _proven(proof: Proof | None) -> str:

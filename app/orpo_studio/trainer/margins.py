@@ -37,7 +37,7 @@ from orpo_studio.trainer.load import (
     read_card,
 )
 from orpo_studio.trainer.measure import measure_pairs
-from orpo_studio.trainer.problems import StopNow, TrainerProblem, first_line, is_out_of_memory
+from orpo_studio.trainer.problems import MORE_THAN_FREE, StopNow, TrainerProblem, is_out_of_memory, own_words
 from orpo_studio.trainer.request import read_request
 from orpo_studio.trainer.tokens import TokenizedPair, tokenize_pairs
 
@@ -197,7 +197,8 @@ def _not_enough_memory(error: BaseException) -> TrainerProblem:
     return TrainerProblem(
         "out-of-memory",
         "The memory is not enough to ask the base model about one pair.",
-        detail=first_line(error),
+        detail=MORE_THAN_FREE,
+        more=own_words(error),
         hint="Shorten the maximum length, choose 4-bit quantization, or close other programs. Then ask again: what was "
         "measured is kept.",
     )

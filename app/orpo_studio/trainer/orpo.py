@@ -20,12 +20,12 @@ from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.length_groups import LengthGroups
 from orpo_studio.trainer.load import Loaded
 from orpo_studio.trainer.non_finite import MOST_SKIPPED, NonFiniteError, WeightWatch
-from orpo_studio.trainer.problems import first_line, is_out_of_memory
+from orpo_studio.trainer.problems import is_out_of_memory, own_words
 from orpo_studio.trainer.saving import CheckpointSaver, NotSavedError, bytes_to_save
 from orpo_studio.trainer.scoring.attention import CannotPackError
 from orpo_studio.trainer.scoring.batch import PairBatch, PairDataset, collate
 from orpo_studio.trainer.scoring.first_batch import NotProvenError, Proof, Tolerance, prove
-from orpo_studio.trainer.scoring.ladder import Choice, Way, choose_way
+from orpo_studio.trainer.scoring.ladder import Choice, Way, choose_way, has_router_loss
 from orpo_studio.trainer.scoring.scorer import Scorer
 from orpo_studio.trainer.step import FIGURES, Step, Weights, micro_batch_weights
 from orpo_studio.trainer.tokens import TokenizedPair
@@ -43,8 +43,14 @@ class Listener:
     def way_refused(self, way: Way, reason: str) -> None:
         """Hear that a way did not stand the proof, so that the next one is tried."""
 
-    def memory_short(self, at_once: int, reason: str) -> None:
-        """Hear that from now on at most ``at_once`` pairs are computed together, to the same effect."""
+    def memory_short(self, at_once: int, reason: str, *, is_exact: bool) -> None:
+        """Hear that from now on at most ``at_once`` pairs are computed together.
+
+        Args:
+            at_once: pairs.
+            reason: what the library said that asked for too much.
+            is_exact: the result stays the same; the loss of a router of experts is a mean over the parts instead.
+        """
 
     def saved(self, checkpoint: checkpoints.Checkpoint) -> None:
         """Hear of a complete checkpoint."""
@@ -221,7 +227,7 @@ class StudioOrpoTrainer(ORPOTrainer):
             except Exception as error:
                 if not is_out_of_memory(error) or not self._may_halve():
                     raise
-                reason = first_line(error)
+                reason = own_words(error)
             else:
                 return loss
             # Outside the handler: until it is left, the error's frames hold what must be freed.
@@ -330,7 +336,7 @@ class StudioOrpoTrainer(ORPOTrainer):
         self._at_once = max(1, min(self._at_once, largest) // 2)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self._listener.memory_short(self._at_once, reason)
+        self._listener.memory_short(self._at_once, reason, is_exact=not has_router_loss(self.model))
 
     # --- the way
 

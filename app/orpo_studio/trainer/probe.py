@@ -166,9 +166,9 @@ class _Listening(Decisions):
         super().way_chosen(choice, proof)
         self._watch.begin()
 
-    def memory_short(self, at_once: int, reason: str) -> None:
+    def memory_short(self, at_once: int, reason: str, *, is_exact: bool) -> None:
         """The step is computed again from its start, by fewer pairs at once."""
-        super().memory_short(at_once, reason)
+        super().memory_short(at_once, reason, is_exact=is_exact)
         self._watch.begin()
 
 

@@ -20,11 +20,15 @@ class TrainerProblem(Exception):  # noqa: N818 - a problem is what the person is
         detail: why, with the evidence.
         hint: what to do about it.
         rows: rows of the data that it comes from, as ``data.skip_rows`` names them.
+        more: what a library said of it, see :func:`own_words`.
     """
 
-    def __init__(self, code: str, title: str, *, detail: str, hint: str, rows: Sequence[str] = ()) -> None:
+    def __init__(
+        self, code: str, title: str, *, detail: str, hint: str, rows: Sequence[str] = (), more: str = ""
+    ) -> None:
         super().__init__(f"{title} {detail} {hint}")
-        self.code, self.title, self.detail, self.hint, self.rows = code, title, detail, hint, list(rows)
+        self.code, self.title, self.detail, self.hint = code, title, detail, hint
+        self.rows, self.more = list(rows), more
 
 
 class StopNow(Exception):  # noqa: N818 - not an error: the person asked for it
@@ -35,6 +39,8 @@ class LeaveNow(BaseException):
     """The job must end at once, without saving. No handler of errors may take it for one."""
 
 
+MORE_THAN_FREE = "More memory was asked for than is free."
+_MOST_OWN_WORDS = 4000
 _WHERE_IN_TORCH = re.compile(r"\[enforce fail at [^]]*\] (?:err == 0\. )?")
 _STEP_ADVICE = (
     "Halve the micro-batch and double the accumulation, which keeps the result the same. If the micro-batch is "
@@ -67,10 +73,12 @@ def explain(error: BaseException, stage: str = "") -> Problem:
         stage: name of the stage in which it came.
     """
     if isinstance(error, InWords):
-        return _error(error.code, error.title, error.detail, error.hint, getattr(error, "rows", ()))
+        rows, more = getattr(error, "rows", ()), getattr(error, "more", "")
+        return _error(error.code, error.title, error.detail, error.hint, rows, more=more)
     if is_out_of_memory(error):
         what, advice = _SHORT_OF_MEMORY.get(stage, ("for this run", _STEP_ADVICE))
-        return _error("out-of-memory", f"The memory is not enough {what}.", first_line(error), advice)
+        title = f"The memory is not enough {what}."
+        return _error("out-of-memory", title, MORE_THAN_FREE, advice, more=own_words(error))
     fault = find_device_fault(str(error)) if isinstance(error, RuntimeError) else None
     if fault is not None:
         return _error("device-fault", fault.title, fault.line, fault.hint)
@@ -103,12 +111,12 @@ def explain(error: BaseException, stage: str = "") -> Problem:
     )
 
 
-def _error(code: str, title: str, detail: str, hint: str, rows: Sequence[str] = ()) -> Problem:
+def _error(code: str, title: str, detail: str, hint: str, rows: Sequence[str] = (), *, more: str = "") -> Problem:
     # A path may hold bytes that are no text; an event holds text alone.
-    title, detail, hint, *named = (
-        text.encode(errors="backslashreplace").decode() for text in (title, detail, hint, *rows)
+    title, detail, hint, more, *named = (
+        text.encode(errors="backslashreplace").decode() for text in (title, detail, hint, more, *rows)
     )
-    return Problem(severity="error", code=code, title=title, detail=detail, hint=hint, rows=named)
+    return Problem(severity="error", code=code, title=title, detail=detail, hint=hint, rows=named, more=more)
 
 
 def let_go(error: BaseException | None) -> None:
@@ -123,6 +131,11 @@ def first_line(error: BaseException) -> str:
     """Return the first line of an error's words, cut, or its class where it has none."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return _WHERE_IN_TORCH.sub("", line)[:600]
+
+
+def own_words(error: BaseException) -> str:
+    """Return an error's words as they are, or its class where it has none."""
+    return str(error).strip()[:_MOST_OWN_WORDS] or type(error).__name__
 
 
 def is_out_of_memory(error: BaseException) -> bool:

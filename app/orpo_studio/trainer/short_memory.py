@@ -9,12 +9,14 @@ from orpo_studio.fit.shape import read_shape
 from orpo_studio.models.card import ModelCard
 from orpo_studio.models.problem import ModelProblem
 from orpo_studio.runs.machine import memory_limit
-from orpo_studio.trainer.problems import TrainerProblem, first_line
+from orpo_studio.trainer.problems import MORE_THAN_FREE, TrainerProblem, own_words
 from orpo_studio.trainer.scoring.ladder import Way
 
 _TOLD = 3
-"""How many changes are named."""
-_ADVICE = "Shorten the maximum length, switch on gradient checkpointing, or choose 4-bit quantization"
+"""How many changes are named,"""
+_LEAST = 0.05 * GIB
+"""of those that save so much: less would be told as nothing."""
+_ADVICE = "Shorten the maximum length, switch on gradient checkpointing, or choose 4-bit quantization."
 
 
 def not_enough_memory(spec: RunSpec, card: ModelCard, way: Way, at_once: int, error: BaseException) -> TrainerProblem:
@@ -37,13 +39,21 @@ def not_enough_memory(spec: RunSpec, card: ModelCard, way: Way, at_once: int, er
         changes, needed = savings(case, free), estimate(case)
     except (ModelProblem, MemoryError):  # whatever fails here, the advice must not hide what happened
         changes, needed = [], None
-    need = f" A step was estimated to need {_gib(needed.low)} to {_gib(needed.high)}." if needed else ""
-    advice = "; ".join(f"{change.words}: about {_gib(change.saved)} less" for change in changes[:_TOLD])
+    there = f"There are {_gib(free)} in all."
+    if needed is not None:
+        there = (
+            f"A step was estimated to need {_gib(needed.low)} to {_gib(needed.high)}; there are {_gib(free)} in all."
+        )
+    told = [
+        *(["Close other programs that use memory."] if needed is not None and needed.high <= free else []),
+        *(f"{change.words}: about {_gib(change.saved)} less." for change in changes[:_TOLD] if change.saved >= _LEAST),
+    ]
     return TrainerProblem(
         "out-of-memory",
         f"The memory is not enough for {'one pair at a time' if at_once == 1 else 'a training step'}.",
-        detail=f"{first_line(error)} There are {_gib(free)} in all.{need} The weights are as the last step left them.",
-        hint=f"{advice or _ADVICE}. Then start again.",
+        detail=f"{MORE_THAN_FREE} {there}",
+        hint=f"{' '.join(told or [_ADVICE])} Then start again.",
+        more=own_words(error),
     )
 
 

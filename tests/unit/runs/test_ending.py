@@ -22,6 +22,15 @@ def test_that_an_end_that_was_asked_for_needs_no_words(run: RunFolder) -> None:
     assert explain_end(run, RunEnded(outcome="completed"), None) is None
 
 
+def test_that_what_a_library_said_is_kept_beside_the_log(run: RunFolder) -> None:
+    said = Problem(severity="error", code="a", title="It ended.", detail="", hint="", more="Library: no.")
+
+    ending = explain_end(run, RunEnded(outcome="failed", exit_code=1, log_tail="Last line."), said)
+
+    assert ending is not None
+    assert ending.more == "Library: no.\n\nLast line."
+
+
 def test_that_a_full_disk_is_told_where_the_trainer_could_not_say_it(run: RunFolder) -> None:
     ending = explain_end(run, RunEnded(outcome="failed", exit_code=2, log_tail=FULL), None)
     assert ending is not None
