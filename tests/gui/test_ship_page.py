@@ -182,7 +182,7 @@ def test_that_a_second_failure_is_not_blamed_on_the_first(qtbot: QtBot, page: Sh
     card = page.cards["adapter"]
     look(qtbot, page, finished, lambda: bool(card.findChildren(NoticeCard)))
 
-    assert "signal 9" in card.findChildren(NoticeCard)[-1].notice.title
+    assert "Signal 9" in card.findChildren(NoticeCard)[-1].notice.detail
 
 
 def test_that_a_folder_with_something_in_it_is_refused_before_the_start(tmp_path: Path) -> None:

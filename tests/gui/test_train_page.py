@@ -275,6 +275,22 @@ def test_that_a_kill_by_the_system_points_to_memory(qtbot: QtBot, page: TrainPag
     assert card.notice.more == "the last words"
 
 
+@pytest.mark.parametrize("says_why", [True, False])
+def test_that_a_failure_is_marked_once_on_the_charts(
+    qtbot: QtBot, page: TrainPage, make_run: MakeRun, says_why: bool
+) -> None:
+    run = make_run()
+    run.begin()
+    run.train(1, 7)
+    why = Problem(severity="error", code="non-finite", title="T.", detail="D.", hint="H.")
+    run.fail(why if says_why else None, signal=None if says_why else 9)
+    look_at(qtbot, page, run, step=7)
+    board = page.curves.board
+    assert board is not None
+    chart = next(iter(board.charts.values()))
+    qtbot.waitUntil(lambda: chart._marks.places("step", 0, 100)["failure"].tolist() == [7], timeout=10_000)
+
+
 def test_that_a_run_whose_processes_vanished_is_told_as_lost(qtbot: QtBot, page: TrainPage, make_run: MakeRun) -> None:
     run = make_run()
     run.begin()

@@ -244,7 +244,7 @@ def _raise_unless_done(folder: RunFolder, seen: Followed) -> None:
         raise CommandError(words, exit_code=130, **run)
     if seen.end is None:
         raise _failure(explain_silence(folder), folder)
-    ending = explain_end(folder, seen.end, seen.error)
+    ending = explain_end(folder, seen.end, seen.error, seen.state.saved_step)
     if ending is not None:
         raise _failure(ending, folder, exit_code=130 if seen.end.forced and seen.interrupts else 1)
     if seen.interrupts:

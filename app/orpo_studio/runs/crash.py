@@ -1,7 +1,7 @@
 """What ended a process that could not say so itself: signals, Windows' status codes, and the memory it held."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SIGKILL = 9
 _SIGNALS = {
@@ -31,7 +31,6 @@ _NEARLY_ALL = 0.85
 """From this share of the memory on, it is said to have been short."""
 _AMPLE = 0.6
 
-_RESUME = "What was saved is kept: go on from the last checkpoint."
 SAVE_MEMORY = "Halve the micro-batch or the maximum length, quantize the base, or close other programs."
 
 
@@ -43,7 +42,7 @@ class Crash:
         code: a stable name for programs.
         title: what happened; ``{what}`` stands for the run or the job.
         detail: why.
-        hint: what to do.
+        hint: what to do; ``{kept}`` stands for what is kept of the run or the job.
     """
 
     code: str
@@ -65,44 +64,50 @@ def explain_signal(number: int, machine: Mapping[str, float]) -> Crash:
         machine: the last sample before the end, with ``memory_total_gib`` and ``oom_kills``, how many processes the
             system has ended for want of memory meanwhile, where these are known.
     """
-    named = f"signal {number}, {_SIGNALS[number]}" if number in _SIGNALS else f"signal {number}"
+    crash = _explain(number, machine)
+    name = "SIGBUS" if number in _SIGBUS else _SIGNALS.get(number, "")
+    named = f"(Signal {number}, {name}.)" if name else f"(Signal {number}.)"
+    return replace(crash, detail=f"{crash.detail} {named}".strip())
+
+
+def _explain(number: int, machine: Mapping[str, float]) -> Crash:
     if number == SIGKILL:
-        return _killed(named, machine)
+        return _killed(machine)
     if number in _SIGBUS:
         return Crash(
             "bus-error",
-            f"The {{what}} ended while it read or wrote a file ({named}, SIGBUS).",
+            "The {what} ended while it read or wrote a file.",
             "A file that it had mapped into memory was gone or shorter: the disk is full or fails, a network drive was "
             "disconnected, or somebody changed the model or the data meanwhile.",
-            f"Check the disk and its room. {_RESUME}",
+            "Check the disk and its room. {kept}",
         )
     if number == 4:
         return Crash(
             "illegal-instruction",
-            f"The {{what}} ended: the processor does not know an instruction ({named}).",
+            "The {what} ended: the processor does not know an instruction.",
             "The installed training packages were built for newer processors than this one.",
             "Install builds of PyTorch and its packages for this processor, or train on a newer machine.",
         )
     if number in {6, 8, 11}:
         return Crash(
             "crashed",
-            f"The {{what}} crashed in native code ({named}).",
-            "Python cannot catch this: it comes from the training packages, from the graphics card's driver, or from "
+            "The {what} crashed.",
+            "It could not say why. This comes from the training packages, from the graphics card's driver, or from "
             "faulty memory.",
-            f"{_RESUME} If it comes again at the same place, update the driver and run the set-up again; the details "
+            "{kept} If it comes again at the same place, update the driver and run the set-up again; the details "
             "hold the last lines of the log.",
         )
     if number in {1, 2, 3, 15}:
         return Crash(
             "ended-from-outside",
-            f"The {{what}} was ended from outside ({named}).",
+            "The {what} was ended from outside.",
             "Somebody ended it, or the machine was shut down.",
-            _RESUME,
+            "{kept}",
         )
-    return Crash("killed", f"The {{what}} was ended by {named}.", "The system or somebody ended it.", _RESUME)
+    return Crash("killed", "The {what} was ended from outside.", "The system or somebody ended it.", "{kept}")
 
 
-def _killed(named: str, machine: Mapping[str, float]) -> Crash:
+def _killed(machine: Mapping[str, float]) -> Crash:
     held, used, total = (machine.get(name, 0.0) for name in ("process_memory_gib", "memory_gib", "memory_total_gib"))
     figures = ""
     if held and total:
@@ -111,19 +116,20 @@ def _killed(named: str, machine: Mapping[str, float]) -> Crash:
     if machine.get("oom_kills", 0) > 0:
         return Crash(
             "memory-ran-out",
-            f"The {{what}} was ended by the system, since memory ran out ({named}).",
+            "The {what} was ended by the system, since memory ran out.",
             figures.strip(),
-            SAVE_MEMORY,
+            f"{SAVE_MEMORY} {{kept}}",
         )
     share = max(held, used) / total if total else 1.0
     if "oom_kills" in machine and share < _AMPLE:
         return Crash(
             "killed",
-            f"The {{what}} was ended from outside ({named}).",
+            "The {what} was ended from outside.",
             f"Memory does not seem to have been short.{figures} Somebody ended it, or a limit of the system did.",
-            _RESUME,
+            "{kept}",
         )
     likely = (
         "Memory had nearly run out." if total and share >= _NEARLY_ALL else "Most often this means that memory ran out."
     )
-    return Crash("killed", f"The {{what}} was ended by the system ({named}).", f"{likely}{figures}", SAVE_MEMORY)
+    hint = f"{SAVE_MEMORY} {{kept}}"
+    return Crash("killed", "The {what} was ended by the system.", f"{likely}{figures}", hint)

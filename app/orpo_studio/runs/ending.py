@@ -11,6 +11,7 @@ from orpo_studio.runs.crash import SAVE_MEMORY, SIGKILL, explain_signal, signal_
 from orpo_studio.runs.device_faults import find_device_fault
 from orpo_studio.runs.folder import RunFolder
 from orpo_studio.runs.room import FULL_BYTES, free_bytes
+from orpo_studio.words import count
 
 _IMPORT_FAILED = re.compile(r"^(?:ModuleNotFoundError|ImportError|OSError: .*\.so\b).*", re.MULTILINE)
 _DISK_FULL = re.compile(r"^.*(?:No space left on device|Disk quota exceeded|os error 28\)).*$", re.MULTILINE)
@@ -41,13 +42,16 @@ class Ending:
     rows: tuple[str, ...] = ()
 
 
-def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | None) -> Ending | None:
+def explain_end(
+    folder: RunFolder, end: RunEnded | JobEnded, error: Problem | None, saved_step: int | None = None
+) -> Ending | None:
     """Explain an end that was not asked for.
 
     Args:
         folder: the run.
         end: the event that ended it.
         error: the last error that was said since its start, if any.
+        saved_step: that of the run's last checkpoint, 0 where there is none; None where it is not known.
 
     Returns:
         The explanation; None for what was completed or stopped on request.
@@ -55,7 +59,7 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
     if end.outcome in {"completed", "stopped"}:
         return None
     if end.forced:
-        return _forced(end)
+        return _forced(end, saved_step)
     if end.outcome == "failed" and error is not None:
         more = "\n\n".join(filter(None, (error.more, end.log_tail)))
         return Ending(error.code, error.title, error.detail, error.hint, more, tuple(error.rows))
@@ -69,7 +73,7 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
             "lost",
             f"The {what} was lost: its processes ended without a word.",
             "The machine was switched off or restarted, or somebody ended them.",
-            "What was saved is kept. Resume the run from its last checkpoint." if what == "run" else "Start it again.",
+            _kept(end, saved_step),
         )
     number = signal_of(end.signal, end.exit_code)
     fault = find_device_fault(end.log_tail) if number != SIGKILL else None
@@ -78,21 +82,34 @@ def explain_end(folder: RunFolder, end: RunEnded | JobEnded, error: Problem | No
     short = _MEMORY_RAN_OUT.search(end.log_tail) if number != SIGKILL else None
     if short is not None:
         title = f"The {what} ended, since memory ran out."
-        return Ending("memory-ran-out", title, short.group().strip(), SAVE_MEMORY, end.log_tail)
+        hint = f"{SAVE_MEMORY} {_kept(end, saved_step)}"
+        return Ending("memory-ran-out", title, short.group().strip(), hint, end.log_tail)
     if number:
         crash = explain_signal(number, end.machine)
-        return Ending(crash.code, crash.title.format(what=what), crash.detail, crash.hint, end.log_tail)
+        hint = crash.hint.format(kept=_kept(end, saved_step))
+        return Ending(crash.code, crash.title.format(what=what), crash.detail, hint, end.log_tail)
     return _from_log(f"The {what} ended on its own (exit code {end.exit_code}).", end.log_tail, log)
 
 
-def _forced(end: RunEnded | JobEnded) -> Ending:
+def _kept(end: RunEnded | JobEnded, saved_step: int | None) -> str:
+    """Return what is kept of a run or a job that has ended, and how it goes on."""
+    if isinstance(end, JobEnded):
+        return "Start it again."
+    if saved_step is None:
+        return "What was saved is kept: resume the run to go on from its last checkpoint."
+    if not saved_step:
+        return "No checkpoint was saved yet, so the run can only be started again."
+    return f"The checkpoint of step {count(saved_step)} is kept: resume the run to go on from there."
+
+
+def _forced(end: RunEnded | JobEnded, saved_step: int | None) -> Ending:
     if isinstance(end, JobEnded):
         return Ending("forced", f"The {end.job} was ended before it was done.", _UNANSWERED, "Start it again.")
     return Ending(
         "forced",
         "The run was ended without saving its last steps.",
         _UNANSWERED,
-        "What was saved before is kept. Resume the run from its last checkpoint.",
+        _kept(end, saved_step),
         end.log_tail,
     )
 

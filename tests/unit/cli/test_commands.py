@@ -223,7 +223,7 @@ def test_that_a_failed_export_is_told_and_not_blamed_on_an_older_problem(
     error = say("export", trained.id, "--merged", tmp_path / "m", "--json").error
     assert error["code"] == "killed"
     assert "The export was ended" in error["title"]
-    assert "signal 9" in error["title"]
+    assert "Signal 9" in error["detail"]
 
 
 def make_painter(place: Path, program: str) -> None:

@@ -196,7 +196,7 @@ def test_that_a_trainer_killed_by_the_system_is_told_as_memory(
     trainer("started(9); step(1); os.kill(os.getpid(), signal.SIGKILL)")
     error = say("train", "--model", model, "--data", data, "--json").error
     assert error["code"] == "killed"
-    assert "signal 9" in error["title"]
+    assert "Signal 9" in error["detail"]
     assert "emory" in error["detail"]  # how it was tells the last sample, and how much this machine has free
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orpo_studio.config import RunSpec
-from orpo_studio.events import Problem, RunEnded
+from orpo_studio.events import JobEnded, Problem, RunEnded
 from orpo_studio.runs import RunFolder, create_run
 from orpo_studio.runs.ending import explain_end, explain_silence
 
@@ -66,7 +66,7 @@ def test_that_a_run_that_was_ended_since_it_did_not_answer_is_not_blamed_on_the_
     assert ending is not None
     assert ending.code == "forced"
     assert "memory" not in ending.detail
-    assert "Resume" in ending.hint
+    assert "resume" in ending.hint
 
 
 NEAR = {"process_memory_gib": 7.9, "memory_gib": 7.95, "memory_total_gib": 8.0}
@@ -106,12 +106,12 @@ def test_that_a_kill_is_told_by_what_is_known_of_the_memory(
 @pytest.mark.parametrize(
     ("number", "code", "words"),
     [
-        (11, "crashed", "native code"),
-        (6, "crashed", "native code"),
-        (7, "bus-error", "disk"),
+        (11, "crashed", "(Signal 11, SIGSEGV.)"),
+        (6, "crashed", "driver"),
+        (7, "bus-error", "(Signal 7, SIGBUS.)"),
         (4, "illegal-instruction", "processor"),
         (15, "ended-from-outside", "shut down"),
-        (34, "killed", "signal 34"),
+        (34, "killed", "(Signal 34.)"),
     ],
 )
 def test_that_each_signal_has_its_own_words(run: RunFolder, number: int, code: str, words: str) -> None:
@@ -122,6 +122,30 @@ def test_that_each_signal_has_its_own_words(run: RunFolder, number: int, code: s
     assert "memory ran out" not in ending.detail
     assert ending.more == "the last words"
     assert ending.hint
+
+
+@pytest.mark.parametrize(
+    ("saved_step", "kept"),
+    [
+        (1200, "The checkpoint of step 1,200 is kept: resume the run to go on from there."),
+        (0, "No checkpoint was saved yet, so the run can only be started again."),
+        (None, "What was saved is kept: resume the run to go on from its last checkpoint."),
+    ],
+)
+@pytest.mark.parametrize("end", [killed(9, **NEAR), killed(15), RunEnded(outcome="lost"), killed(6, "std::bad_alloc")])
+def test_that_it_is_told_what_is_kept_and_how_to_go_on(
+    run: RunFolder, end: RunEnded, saved_step: int | None, kept: str
+) -> None:
+    ending = explain_end(run, end, None, saved_step)
+    assert ending is not None
+    assert ending.hint.endswith(kept)
+    assert "ignal" not in ending.title
+
+
+def test_that_a_job_that_was_killed_keeps_nothing(run: RunFolder) -> None:
+    ending = explain_end(run, JobEnded(job="export", outcome="failed", exit_code=-15, signal=15), None, 48)
+    assert ending is not None
+    assert ending.hint == "Start it again."
 
 
 def test_that_windows_status_codes_are_read_as_what_they_mean(run: RunFolder) -> None:

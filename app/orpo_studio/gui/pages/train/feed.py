@@ -23,6 +23,8 @@ from orpo_studio.gui.charts import ChartBoard, Mark, Point
 from orpo_studio.gui.charts.style import Kind, MarkKind
 
 _BACK_OFF_CODES = ("memory-short",)
+_FAILURES = {"failed": "The run was ended here, before it was done.", "lost": "The run was lost here."}
+_FORCED = "The run was ended here without saving."
 
 
 class _Place(NamedTuple):
@@ -113,6 +115,8 @@ class ChartFeed:
             self._board.extend(points)
 
     def _forget(self) -> None:
+        self._has_failed = False
+        """Whether a failure of this attempt is marked."""
         self._here = _START
         self._before: _Place | None = None
         """The place before this one; None before the first logged step."""
@@ -182,6 +186,12 @@ class ChartFeed:
                 kind, text = "checkpoint", f"Checkpoint at step {event.step}"
             case Problem() if not self._is_job:
                 kind, text = _kind(event), event.title
+                self._has_failed |= kind == "failure"
+            case RunEnded() if event.outcome in _FAILURES and not self._has_failed:  # it could not say why itself
+                kind, text = "failure", _FORCED if event.forced else _FAILURES[event.outcome]
+            case RunLaunched():
+                self._has_failed = False
+                return None
             case _:
                 return None
         return Mark(kind, text, *self._here[:3])

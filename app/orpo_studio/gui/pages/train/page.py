@@ -163,7 +163,9 @@ class TrainPage(Page):
         self.samples.allow_asking(allowed=self._follower.is_training)
         fold = self._follower.fold
         is_over = fold.ended is not None and fold.place is None
-        ending = explain_end(self._follower.folder, fold.ended, fold.error) if fold.ended and is_over else None
+        ending = None
+        if fold.ended is not None and is_over:
+            ending = explain_end(self._follower.folder, fold.ended, fold.error, fold.saved_step)
         if ending != self._ending:
             self._drop_ending()
             self._ending = ending
