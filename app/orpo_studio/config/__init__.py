@@ -4,7 +4,7 @@ Each option is declared once, in :mod:`.sections`: type, bounds, default, unit, 
 window's forms, the terminal's flags, ``run.toml`` with its comments and the reference page are made from it.
 """
 
-from orpo_studio.config.check import Checked, Issue, check
+from orpo_studio.config.check import Checked, Issue, check, usual_rates
 from orpo_studio.config.option import Kind, Level, Option, OptionError, all_options, find_option
 from orpo_studio.config.recipe import Recipe, load_recipe, load_recipes
 from orpo_studio.config.sections import SECTIONS
@@ -42,4 +42,5 @@ __all__ = [
     "read_newer_spec",
     "read_spec",
     "render_spec",
+    "usual_rates",
 ]

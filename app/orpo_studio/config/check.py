@@ -120,10 +120,15 @@ def _contradictions(spec: RunSpec) -> list[Issue]:
     return found
 
 
+def usual_rates(spec: RunSpec) -> tuple[float, float]:
+    """Return the lowest and the highest learning rate that is not warned of."""
+    return (5e-6, 3e-4) if spec.recipe.adapter == "lora" else (1e-7, 5e-5)
+
+
 def _advice(spec: RunSpec) -> list[Issue]:
     recipe = spec.recipe
     found = []
-    low, high = (5e-6, 3e-4) if recipe.adapter == "lora" else (1e-7, 5e-5)
+    low, high = usual_rates(spec)
     what = "LoRA" if recipe.adapter == "lora" else "full fine-tuning"
     if recipe.learning_rate < low:
         found.append(

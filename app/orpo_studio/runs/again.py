@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orpo_studio.config import RunSpec, find_option
+from orpo_studio.config import RunSpec, find_option, usual_rates
+from orpo_studio.config.option import format_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,10 @@ def _without(spec: RunSpec, rows: Sequence[str]) -> Change | None:
 
 
 def _slower(spec: RunSpec) -> Change:
-    half = float(f"{spec.recipe.learning_rate / 2:.3g}")
+    half, highest = float(f"{spec.recipe.learning_rate / 2:.3g}"), usual_rates(spec)[1]
+    if half > highest:  # half would be warned of, and most likely fail as well
+        title = f"Start again with a learning rate of {format_number(highest)}"
+        return Change(title, {"recipe.learning_rate": highest})
     return Change("Start again with half the learning rate", {"recipe.learning_rate": half})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from orpo_studio.config import RunSpec, usual_rates
 from orpo_studio.config.option import format_number
 from orpo_studio.config.plan import Plan
 from orpo_studio.events import DivergenceWatch, Problem, StopRequested, TrainMetrics
@@ -129,7 +130,7 @@ class Reporter(TrainerCallback):
         )
         usual = self._divergence.see(values["loss"])
         if usual is not None:
-            self._context.say(_diverging(values["loss"], usual, self._context.spec.recipe.learning_rate))
+            self._context.say(_diverging(state.global_step, values["loss"], usual, self._context.spec))
 
     def _answer_checkpoint(self) -> bool:
         return pending(self._context.folder, "checkpoint") and bool(take(self._context.folder, "checkpoint"))
@@ -142,12 +143,19 @@ class Reporter(TrainerCallback):
             self._sample(step, [str(prompt) for prompt in prompts] if isinstance(prompts, list) else [])
 
 
-def _diverging(loss: float, usual: float, learning_rate: float) -> Problem:
+def _diverging(step: int, loss: float, usual: float, spec: RunSpec) -> Problem:
+    rate, highest = spec.recipe.learning_rate, usual_rates(spec)[1]
+    often = f", which is high: above {format_number(highest)} this happens often" if rate > highest else ""
     return Problem(
         severity="warning",
         code="diverging",
-        title="The loss is climbing: the training may be diverging.",
-        detail=f"It is {loss:.3g} now and was {usual:.3g} over the steps before.",
-        hint="If it does not fall again soon, stop the run and start again with a lower learning rate than "
-        f"{format_number(learning_rate)}. The checkpoints made before are as good as they were.",
+        title="The loss is climbing instead of falling.",
+        detail=f"At step {step} it was {_rough(loss)}; over the steps before it was about {_rough(usual)}. The model may "
+        f"be losing what it has learned. The learning rate is {format_number(rate)}{often}.",
+        hint="If the loss does not fall again soon, stop the run and start again with a lower learning rate. "
+        "Checkpoints from before the climb are as good as they were.",
     )
+
+
+def _rough(value: float) -> str:
+    return format_number(float(f"{value:.2g}"))

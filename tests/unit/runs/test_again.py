@@ -2,7 +2,7 @@
 
 import pytest
 
-from orpo_studio.config import RunSpec
+from orpo_studio.config import RunSpec, check
 from orpo_studio.runs.again import changes_for
 
 
@@ -17,6 +17,23 @@ def test_that_rows_to_blame_come_first_and_join_those_skipped_before() -> None:
     assert rows.as_settings() == "--set 'data.skip_rows=3, 7-9, 11'"
     assert rate.values == {"recipe.learning_rate": 1.5e-5}
     assert rate.as_settings() == "--set recipe.learning_rate=1.5e-5"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "offered", "title"),
+    [
+        ({"learning_rate": 8e-4}, 3e-4, "Start again with a learning rate of 0.0003"),
+        ({"learning_rate": 5e-4}, 2.5e-4, "Start again with half the learning rate"),
+        ({"learning_rate": 5e-4, "adapter": "full"}, 5e-5, "Start again with a learning rate of 5e-5"),
+    ],
+)
+def test_that_no_rate_is_offered_that_is_warned_of(recipe: dict[str, object], offered: float, title: str) -> None:
+    (change,) = changes_for(RunSpec.model_validate({"recipe": recipe}), "diverging")
+
+    assert change.values == {"recipe.learning_rate": offered}
+    assert change.title == title
+    then = {**recipe, **{name.partition(".")[2]: value for name, value in change.values.items()}}
+    assert not [issue for issue in check({"recipe": then}).issues if issue.name == "recipe.learning_rate"]
 
 
 @pytest.mark.parametrize(
