@@ -150,8 +150,8 @@ def _diverging(step: int, loss: float, usual: float, spec: RunSpec) -> Problem:
         severity="warning",
         code="diverging",
         title="The loss is climbing instead of falling.",
-        detail=f"At step {step} it was {_rough(loss)}; over the steps before it was about {_rough(usual)}. The model may "
-        f"be losing what it has learned. The learning rate is {format_number(rate)}{often}.",
+        detail=f"At step {step} it was {_rough(loss)}; over the steps before it was about {_rough(usual)}. The model "
+        f"may be losing what it has learned. The learning rate is {format_number(rate)}{often}.",
         hint="If the loss does not fall again soon, stop the run and start again with a lower learning rate. "
         "Checkpoints from before the climb are as good as they were.",
     )
