@@ -92,7 +92,7 @@ def test_that_both_follow_one_run_and_a_stop_of_both_is_one(
         qtbot.waitUntil(lambda bench=bench: bench.follower.fold.latest.step > 3, timeout=30_000)
     for bench in (one, other):
         bench.run_job(Job.EVALUATE, prompts=[])
-        assert words(bench) == [f"The run {run.id} is already being worked on."]
+        assert words(bench) == [f"The run “{run.title()}” is already being worked on."]
     bench.delete_run(run)
     qtbot.waitUntil(lambda: len(words(other)) == 2, timeout=10_000)
     assert "was not deleted" in words(other)[-1]
@@ -126,7 +126,7 @@ def test_that_of_two_exports_at_once_one_is_made_and_the_other_window_is_told(
     (made,) = (event for event in read_events(run.events_file) if isinstance(event, ExportFinished))
     assert (made.kind, made.folder) == (started.kind, str(tmp_path / started.kind))
     (loser,) = (bench for kind, bench in kinds.items() if kind != made.kind)
-    assert words(loser) == [f"The run {run.id} is already being worked on."]
+    assert words(loser) == [f"The run “{run.title()}” is already being worked on."]
     assert words(kinds[made.kind]) == []
     wait_until(lambda: not list(run.control.glob("request.*")), 10)
 

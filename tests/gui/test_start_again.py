@@ -158,7 +158,7 @@ def test_that_memory_that_ran_out_is_answered_by_less_and_not_by_the_same_again(
 ) -> None:
     foot = Foot(bench)
     qtbot.addWidget(foot)
-    run = ScriptedRun(bench.workspace, recipe={"micro_batch": 4, "accumulation": 2})
+    run = ScriptedRun(bench.workspace, "Support bot", recipe={"micro_batch": 4, "accumulation": 2})
     run.begin()
     run.train(1, 44)
     run.say(RunEnded(outcome="failed", exit_code=-9, signal=9, machine={"oom_kills": 1.0}, step=44))
@@ -179,6 +179,8 @@ def test_that_memory_that_ran_out_is_answered_by_less_and_not_by_the_same_again(
     recipe = bench.draft.values["recipe"]
     assert (recipe["micro_batch"], recipe["accumulation"]) == (2, 4)
     assert "keeps its checkpoint of step 40" in told[0].hint
+    assert told[0].title == "These are the settings of “Support bot” with one change."
+    assert bench.draft.values["name"] == "Support bot (2)"
     foot.refresh()
     assert foot.main.property("kind") == "main"
     bench.draft.undo.undo()

@@ -7,7 +7,6 @@ from typing import Literal
 from orpo_studio.config import find_option
 from orpo_studio.events import Problem
 from orpo_studio.in_words import InWords
-from orpo_studio.runs import RunFolder
 from orpo_studio.runs.again import Change
 from orpo_studio.words import one_line
 
@@ -60,18 +59,18 @@ def notice_of(problem: Exception | Problem) -> Notice:
     )
 
 
-def again_notice(folder: RunFolder, change: Change, earlier: str) -> Notice:
+def again_notice(run: str, change: Change, earlier: str) -> Notice:
     """Return what to say when a run's settings were taken over with a change: what it is, and that nothing runs yet.
 
     Args:
-        folder: the run whose settings they are.
+        run: name of the run whose settings they are.
         change: what is different.
         earlier: what becomes of that run, as a sentence.
     """
     options = [(find_option(name), value) for name, value in change.values.items()]
     return Notice(
         "info",
-        f"These are the settings of {folder.id} with one change.",
+        f"These are the settings of “{run}” with one change.",
         " ".join(f"{option.title}: {one_line(option.format(value))}." for option, value in options),
-        f"Nothing was started yet; it begins at step 0. {earlier} Undo takes the change back.",
+        f"Nothing was started yet; it begins at step 0. {earlier} Ctrl+Z takes the change back.",
     )

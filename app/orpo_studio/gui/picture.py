@@ -27,7 +27,7 @@ def draw(folder: RunFolder, target: Path) -> None:
     """
     events = list(read_events(folder.events_file))
     if not any(isinstance(event, TrainMetrics) for event in events):
-        raise NoCurvesError(f"The run {folder.id} has logged no step, so there is nothing to draw.")
+        raise NoCurvesError(f"The run “{folder.title()}” has logged no step, so there is nothing to draw.")
 
     from PySide6.QtCore import Qt
     from PySide6.QtWidgets import QApplication

@@ -23,7 +23,7 @@ from orpo_studio.gui.question import Question
 from orpo_studio.gui.runlist import RunList
 from orpo_studio.gui.runs.queue import RunQueue, StartQuestion, memory_words
 from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, create_run, launch
-from orpo_studio.runs.again import Change
+from orpo_studio.runs.again import Change, name_anew
 from orpo_studio.runs.ending import explain_silence
 from orpo_studio.runs.folder import LookedAt, made_by_newer, unreadable_events
 from orpo_studio.runs.force import end_now
@@ -206,14 +206,17 @@ class Workbench(QObject):
         self._tell_newer()
         return follower
 
-    def use_settings(self, folder: RunFolder) -> None:
-        """Take a run's settings into the draft and turn the pages to it."""
+    def use_settings(self, folder: RunFolder, *, anew: bool = False) -> None:
+        """Take a run's settings into the draft and turn the pages to it; under another name for a run started anew."""
         try:
             spec = folder.read_spec()
         except RunFolderError as error:
             self.tell(error)
             return
         self.show_draft()
+        if anew:
+            taken = {summary.title for summary in self.runs.summaries} | {spec.name}
+            spec = spec.model_copy(update={"name": name_anew(spec.name, taken)})
         self.draft.load(spec)
 
     def start_again(self, folder: RunFolder, change: Change) -> None:
@@ -321,14 +324,14 @@ class Workbench(QObject):
     # --- inside
 
     def _take_changed(self, folder: RunFolder, change: Change, earlier: str) -> None:
-        self.use_settings(folder)
+        self.use_settings(folder, anew=True)
         if self.read_only:  # they cannot be read any more
             return
         self.draft.undo.beginMacro(change.title)
         for option, value in change.values.items():
             self.draft.set(option, value)
         self.draft.undo.endMacro()
-        self.tell(again_notice(folder, change, earlier))
+        self.tell(again_notice(folder.title(), change, earlier))
 
     def _leave_request(self, folder: RunFolder, name: Any, **details: Any) -> bool:
         try:

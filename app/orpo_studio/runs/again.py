@@ -1,7 +1,9 @@
 """What to change before a run that failed is started again: as settings, for buttons and for command lines."""
 
+import itertools
+import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +31,18 @@ class Change:
 
 REPEATED = frozenset({"non-finite", "non-finite-weights", "float16-overflow", "out-of-memory", "memory-ran-out"})
 """Codes of problems that most likely come again at the same place where a run goes on with the same settings."""
+_LONGEST_STEM = 190
+"""A name with its number must not be longer than names may be."""
 _SHORTEST = 64
 """Half of a maximum length below twice this is not offered: hardly an answer would be left."""
+
+
+def name_anew(name: str, taken: Collection[str]) -> str:
+    """Return a name for a run that is started again: the earlier one with a number; none where that had none."""
+    if not name:
+        return ""
+    stem = re.sub(r" \(\d+\)$", "", name)[:_LONGEST_STEM].rstrip()
+    return next(found for number in itertools.count(2) if (found := f"{stem} ({number})") not in taken)
 
 
 def changes_for(spec: RunSpec, code: str, rows: Sequence[str] = ()) -> list[Change]:

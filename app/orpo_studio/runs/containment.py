@@ -25,7 +25,7 @@ def require_contained(folder: RunFolder) -> None:
         if count >= MOST_ENTRIES:
             raise RunFolderError(
                 "too-many-files",
-                f"The folder of the run {folder.id} holds far too many files, so nothing was started in it.",
+                f"The folder of the run “{folder.title()}” holds far too many files, so nothing was started in it.",
                 f"More than {MOST_ENTRIES:,} are in {folder.path}. A run has some hundreds.",
                 "Move what does not belong to the run elsewhere.",
             )
@@ -35,7 +35,7 @@ def require_contained(folder: RunFolder) -> None:
         is_link = entry.is_symlink() or entry.is_dir(follow_symlinks=False)  # the latter a junction of Windows
         raise RunFolderError(
             "leads-outside",
-            f"The folder of the run {folder.id} is not self-contained, so nothing was started in it.",
+            f"The folder of the run “{folder.title()}” is not self-contained, so nothing was started in it.",
             f"{where} in it is {'a link' if is_link else 'neither a file nor a folder'}. Through it, files outside of "
             "the run could be overwritten, deleted or copied into an export.",
             "Put what it leads to in its place, if you know and trust it; otherwise delete it.",

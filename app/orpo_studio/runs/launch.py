@@ -148,7 +148,7 @@ def already_running(folder: RunFolder) -> RunFolderError:
     """Return why nothing can be started on a run: somebody else was first."""
     return RunFolderError(
         "already-running",
-        f"The run {folder.id} is already being worked on.",
+        f"The run “{folder.title()}” is already being worked on.",
         "It is in use from this window, another one or a terminal.",
         "Wait until it ends, or stop it first.",
     )

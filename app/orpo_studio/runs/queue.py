@@ -41,7 +41,7 @@ def add_to_queue(workspace: Path, folder: RunFolder) -> None:
     if not lies_in(workspace, folder):
         raise RunFolderError(
             "elsewhere",
-            f"The run {folder.id} does not lie in this workspace, so it cannot wait in its queue.",
+            f"The run “{folder.title()}” does not lie in this workspace, so it cannot wait in its queue.",
             f"It lies in {folder.path.resolve()}.",
             "Start it by hand, or move its folder into the workspace.",
         )
@@ -56,7 +56,7 @@ def add_to_queue(workspace: Path, folder: RunFolder) -> None:
         if fold.ended is not None and fold.ended.outcome == "completed":
             raise RunFolderError(
                 "already-completed",
-                f"The run {folder.id} is complete; there is nothing to go on with.",
+                f"The run “{folder.title()}” is complete; there is nothing to go on with.",
                 "Only runs that are not finished can wait.",
                 "Use its settings for a new run.",
             )
@@ -151,7 +151,7 @@ def not_waiting(folder: RunFolder) -> RunFolderError:
     """Return the error that tells that a run does not wait."""
     return RunFolderError(
         "not-waiting",
-        f"The run {folder.id} does not wait in the queue.",
+        f"The run “{folder.title()}” does not wait in the queue.",
         "It was never added, was taken out, or has been started.",
         "List the queue with: orpo-studio queue list",
     )
@@ -173,7 +173,7 @@ def require_sealed(workspace: Path, summary: RunSummary) -> None:
     if not is_sealed(workspace, summary.folder.id, summary.fold.queue_seal):
         raise RunFolderError(
             "not-queued-here",
-            f"The run {summary.folder.id} was not started by itself: it was not put into the queue here.",
+            f"The run “{summary.title}” was not started by itself: it was not put into the queue here.",
             "Its folder says that it waits, and came with these words from another workspace.",
             "Look at its settings. If they are what you want, start it or add it to the queue.",
         )
@@ -201,7 +201,7 @@ def _say(folder: RunFolder, *events: Event) -> None:
 def _busy(folder: RunFolder) -> RunFolderError:
     return RunFolderError(
         "already-running",
-        f"The run {folder.id} is already being worked on, so it does not have to wait.",
+        f"The run “{folder.title()}” is already being worked on, so it does not have to wait.",
         "It is in use from this window, another one or a terminal.",
         "Wait until it ends, or stop it first.",
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from orpo_studio.config import RunSpec, check
-from orpo_studio.runs.again import changes_for
+from orpo_studio.runs.again import changes_for, name_anew
 
 
 def spec(**data: object) -> RunSpec:
@@ -88,3 +88,21 @@ def test_that_the_changed_settings_are_valid() -> None:
                 section, key = name.split(".")
                 changed.setdefault(section, {})[key] = value
             RunSpec.model_validate({**values, **changed})
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "wanted"),
+    [
+        ("", ["", "run"], ""),
+        ("Bot", [], "Bot (2)"),
+        ("Bot", ["Bot", "Bot (2)"], "Bot (3)"),
+        ("Bot (2)", ["Bot (2)"], "Bot (3)"),
+        ("Bot v2", ["Bot v2"], "Bot v2 (2)"),
+    ],
+)
+def test_that_a_run_started_again_gets_a_name_of_its_own(name: str, taken: list[str], wanted: str) -> None:
+    assert name_anew(name, taken) == wanted
+
+
+def test_that_a_name_stays_as_short_as_names_must_be() -> None:
+    RunSpec(name=name_anew("x" * 200, ()))
