@@ -13,8 +13,10 @@ from pytestqt.qtbot import QtBot
 from helpers.scripted_run import ScriptedRun
 from orpo_studio.events import CheckpointSaved, Problem
 from orpo_studio.gui import disk as disk_module
+from orpo_studio.gui import follower as follower_module
 from orpo_studio.gui.app import make_window
 from orpo_studio.gui.foot import Foot
+from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.notices import NoticeCard
 from orpo_studio.gui.pages.recipe_probe import Probe
 from orpo_studio.gui.pages.ship import card as card_module
@@ -186,10 +188,52 @@ def test_that_a_full_disk_is_told_while_a_run_goes_on(
     assert "goes on when this window is closed" in foot.status.text()
     disk.free = 0
     qtbot.waitUntil(lambda: "disk is full" in foot.status.text(), timeout=10_000)
-    assert "what it says waits for room" in foot.status.text()
+    assert "its figures wait for room" in foot.status.text()
     disk.free = 50 * MB
 
     qtbot.waitUntil(lambda: "goes on when this window is closed" in foot.status.text(), timeout=10_000)
+
+
+def notices(page: TrainPage) -> list[Notice]:
+    return [card.notice for card in page.findChildren(NoticeCard) if not card.isHidden()]
+
+
+def test_that_a_full_disk_is_a_card_with_what_to_do_as_long_as_it_is_full(
+    qtbot: QtBot, disk: FakeDisk, watching: Workbench, page: TrainPage, scripted: ScriptedRun
+) -> None:
+    scripted.say(CheckpointSaved(step=5, folder="checkpoints/checkpoint-5", size_bytes=2 * MB))
+    watching.show_run(scripted.folder)
+    qtbot.waitUntil(lambda: watching.follower is not None and watching.follower.state == "running", timeout=10_000)
+    assert notices(page) == []
+    disk.free = 0
+    qtbot.waitUntil(lambda: bool(notices(page)), timeout=10_000)
+    (told,) = notices(page)
+    assert told.title == "The disk is full."
+    assert "A checkpoint takes about 2.0 MB" in told.detail
+    assert told.hint.startswith("Make room")
+    assert told.hint.endswith(f"The run lies in {scripted.folder.path}.")
+    disk.free = 50 * MB
+
+    qtbot.waitUntil(lambda: not notices(page), timeout=10_000)
+
+
+def test_that_a_run_lost_on_a_full_disk_says_that_its_end_could_not_be_recorded(
+    qtbot: QtBot,
+    disk: FakeDisk,
+    watching: Workbench,
+    page: TrainPage,
+    scripted: ScriptedRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(_folder: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(follower_module, "mark_lost", full)
+    disk.free = 0
+    scripted.die()
+    watching.show_run(scripted.folder)
+
+    qtbot.waitUntil(lambda: any("could not be recorded" in told.detail for told in notices(page)), timeout=10_000)
 
 
 def test_that_a_missing_checkpoint_is_told_until_one_is_saved(
@@ -200,7 +244,11 @@ def test_that_a_missing_checkpoint_is_told_until_one_is_saved(
         return Problem(severity="warning", code="checkpoint-not-saved", title=title, detail="", hint="")
 
     def titles() -> list[str]:
-        return [card.notice.title for card in page.findChildren(NoticeCard) if not card.isHidden()]
+        return [told.title for told in notices(page)]
+
+    def can_be_closed(title: str) -> bool:
+        (card,) = (card for card in page.findChildren(NoticeCard) if card.notice.title == title)
+        return any(made.text() == "Close" for made in card.findChildren(QPushButton))
 
     def other(code: str) -> Problem:
         return Problem(severity="warning", code=code, title=f"Other {code}", detail="", hint="")
@@ -208,6 +256,8 @@ def test_that_a_missing_checkpoint_is_told_until_one_is_saved(
     scripted.say(other("a"), not_saved(10), not_saved(20), other("b"))
     page.bench.show_run(scripted.folder)
     qtbot.waitUntil(lambda: set(titles()) == {"The checkpoint of step 20 could not be saved.", "Other b"})
+    assert can_be_closed("Other b")
+    assert not can_be_closed("The checkpoint of step 20 could not be saved.")
     assert page.progress.checkpoint.isEnabled()
     scripted.say(CheckpointSaved(step=23, folder="checkpoints/checkpoint-23", size_bytes=1))
 

@@ -19,7 +19,7 @@ TICK_MS = 250
 """Shorter than the second that is shown, so that two clocks on one screen do not disagree."""
 
 _FULL = {
-    "live": "The disk is full. The run goes on; what it says waits for room.",
+    "live": "The disk is full. The run goes on, and its figures wait for room.",
     "lost": "Ended. The disk is full, so how it ended could not be recorded yet. Make room.",
 }
 _PAUSE_HINT = "Save, end the process and free its memory (Ctrl+P)"
@@ -115,7 +115,9 @@ class Foot(QFrame):
             "waiting": f"Starts by itself {self._until()}, also while this window is closed.",
         }
         running = state in LIVE
-        full = self._bench.disk.is_full and (running or state == "lost")
+        follower = self._bench.follower
+        is_unrecorded = state == "lost" and follower is not None and follower.fold.ended is None
+        full = self._bench.disk.is_full and (running or is_unrecorded)
         self.status.setText(_FULL["live" if running else "lost"] if full else words[state])
         set_kind(self.status, "attention" if full else "muted")
         resumable = not is_live and (state == "paused" or (state in {"stopped", "failed", "lost"} and is_resumable))

@@ -83,7 +83,7 @@ class Decisions(Listener):
             self._warn(
                 "checkpoint-not-saved",
                 f"The checkpoint of step {step} could not be saved.",
-                f"{unsaved.why} {unsaved.from_where}",
+                unsaved.in_full,
                 "The training goes on, and saves as soon as it can. Make room on that disk."
                 if unsaved.is_full
                 else "The training goes on, and tries again every minute. Allow writing there.",

@@ -114,7 +114,7 @@ def _require_space(context: JobContext, card: ModelCard, kind: Kind, target: Pat
         raise TrainerProblem(
             "disk-full",
             "The disk has too little room for this export.",
-            detail=f"It takes {size(needed)}; {size(free)} are free where {target.parent} lies.",
+            detail=f"It takes {size(needed)}, and {size(free)} are free. It was to lie in {target.parent}.",
             hint="Make room there, or choose a folder on another disk.",
         )
 
@@ -125,10 +125,11 @@ def _bytes_needed(context: JobContext, card: ModelCard, kind: Kind) -> int:
 
 def _became_full(target: Path, needed: int) -> TrainerProblem:
     free = free_bytes(target)
-    left = f", and {size(free)} are free there now" if free is not None else ""
+    left = f", and {size(free)} are free now" if free is not None else ""
     return TrainerProblem(
         "disk-full",
         "The disk became full during the export.",
-        detail=f"It takes about {size(needed)} where {target.parent} lies{left}. What was written of it is removed.",
+        detail=f"It takes about {size(needed)}{left}. What was written of it is removed. It was to lie in "
+        f"{target.parent}.",
         hint="Make room there, or choose a folder on another disk. The run itself is untouched.",
     )

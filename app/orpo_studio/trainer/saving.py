@@ -50,12 +50,15 @@ class NotSavedError(Exception):
         """Why it could not be written, as a sentence."""
         if not self.is_full:
             return f"{self}"
-        takes, where = f"It takes about {size(self.needed)}", f"where {self.home.parent} lies"
+        takes = f"It takes about {size(self.needed)}"
         if self.free is None:
-            return f"{takes}, and the disk {where} is full."
+            return f"{takes}, and the disk is full."
         if self.may_be_a_quota:
-            return f"{takes}, which the disk {where} refused although {size(self.free)} are free: a quota, perhaps."
-        return f"{takes}, {size(self.free)} are free {where}: {size(self.needed - self.free)} are missing."
+            return (
+                f"{takes}, which the disk refused although {size(self.free)} are free: there may be a limit on what "
+                "you may store."
+            )
+        return f"{takes}, and {size(self.free)} are free: {size(self.needed - self.free)} are missing."
 
     @property
     def from_where(self) -> str:
@@ -63,6 +66,12 @@ class NotSavedError(Exception):
         if self.last is None:
             return "There is no earlier checkpoint to go on from."
         return f"The run can go on from step {self.last}, its last complete checkpoint."
+
+    @property
+    def in_full(self) -> str:
+        """Why, from where the run could go on, and last, since it may be long, where the run lies."""
+        place = f" The run lies in {self.home.parent}." if self.is_full else ""
+        return f"{self.why} {self.from_where}{place}"
 
 
 class CheckpointSaver:

@@ -255,7 +255,7 @@ class _Training:
         return TrainerProblem(
             "checkpoint-not-saved",
             "The training stopped, and its checkpoint could not be saved.",
-            detail=f"{error.why} {error.from_where}{kept}",
+            detail=f"{error.in_full}{kept}",
             hint="Make room on that disk or allow writing there, then resume the run.",
         )
 
@@ -294,7 +294,7 @@ class _Training:
             try:
                 self._trainer.save_now()
             except NotSavedError as unsaved:  # what went wrong first is what the person must hear
-                why = f"{unsaved.why} {unsaved.from_where}"
+                why = unsaved.in_full
                 return f"The weights are as step {good} left them, but could not be saved. {why}"
             return f"The weights are as step {good} left them, and are saved as a checkpoint."
         found = checkpoints.complete_checkpoints(self._context.folder.checkpoints)

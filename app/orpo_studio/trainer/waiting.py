@@ -109,7 +109,7 @@ def _warning(unsaved: NotSavedError, step: int) -> Problem:
         severity="warning",
         code="waiting-for-room",
         title="The training is done, and its result cannot be saved yet.",
-        detail=f"{unsaved.why} {unsaved.from_where}",
+        detail=unsaved.in_full,
         hint=f"{_REMEDY[unsaved.is_full]}: the result waits in memory, and is saved as soon as the disk takes it. "
         f"{ended}",
     )
@@ -119,6 +119,6 @@ def _problem(unsaved: NotSavedError) -> TrainerProblem:
     return TrainerProblem(
         "result-not-saved",
         "The result could not be saved.",
-        detail=f"{unsaved.why} {unsaved.from_where}",
+        detail=unsaved.in_full,
         hint="Make room on that disk or allow writing there, then resume the run.",
     )

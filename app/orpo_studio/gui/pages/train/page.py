@@ -24,6 +24,7 @@ from orpo_studio.gui.notices import NoticeCard
 from orpo_studio.gui.pages.page import Page
 from orpo_studio.gui.pages.train.console import ConsoleCard
 from orpo_studio.gui.pages.train.curves import Curves
+from orpo_studio.gui.pages.train.full_disk import FullDisk
 from orpo_studio.gui.pages.train.progress import ProgressStrip
 from orpo_studio.gui.pages.train.samples import SamplesCard
 from orpo_studio.gui.pages.train.start import StartPanel
@@ -60,11 +61,14 @@ class TrainPage(Page):
         self.warnings = WarningCards(pinned=_UNSAVED)
         self._cards = QVBoxLayout()
         self._cards.setSpacing(em(0.5))
+        self.full_disk = FullDisk(bench)
+        self._cards.addWidget(self.full_disk)
         self._cards.addWidget(self.warnings)
         self._arrange()
         self._follower: RunFollower | None = None
         self._ending_card: NoticeCard | None = None
         bench.subject_changed.connect(self._show_subject)
+        bench.disk.changed.connect(self.full_disk.refresh)
         self._show_subject()
 
     def show_option(self, name: str) -> None:
@@ -129,6 +133,7 @@ class TrainPage(Page):
         self.console.show_log(follower.folder.console_log if follower else None)
         self.progress.show_run(follower)
         self.trouble.show_run(follower)
+        self.full_disk.refresh()
         self.scroll_area.verticalScrollBar().setValue(0)
         self.purpose_label.setVisible(follower is None)
         self._stack.setCurrentIndex(0 if follower is None else 1)
@@ -160,6 +165,7 @@ class TrainPage(Page):
             return
         self.progress.refresh()
         self.trouble.refresh()
+        self.full_disk.refresh()
         self.samples.allow_asking(allowed=self._follower.is_training)
         fold = self._follower.fold
         is_over = fold.ended is not None and fold.place is None

@@ -19,7 +19,8 @@ class WarningCards(QWidget):
     """Cards of a run's warnings, newest first, the last of each kind; what repeats itself takes its own place.
 
     Args:
-        pinned: codes of warnings that no newer one puts behind the fold.
+        pinned: codes of warnings that stay while they are true: no newer one puts them behind the fold, and they
+            cannot be closed.
     """
 
     def __init__(self, pinned: Collection[str]) -> None:
@@ -37,7 +38,7 @@ class WarningCards(QWidget):
     def take(self, warning: Problem, actions: Actions = ()) -> None:
         """Show a warning."""
         self._remove(warning.code)
-        made = NoticeCard(notice_of(warning), actions=actions)
+        made = NoticeCard(notice_of(warning), closable=warning.code not in self._pinned, actions=actions)
         made.destroyed.connect(self._refresh)
         self._cards[warning.code] = made
         self._layout.insertWidget(0, made)
