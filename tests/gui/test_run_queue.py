@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QModelIndex, Qt, QTimer
-from PySide6.QtGui import QAccessible
-from PySide6.QtWidgets import QMessageBox, QPushButton
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer
+from PySide6.QtGui import QAccessible, QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from helpers.fake_trainer import TRAINS, TRAINS_UNTIL_STOPPED, put_in_front
@@ -14,6 +14,8 @@ from helpers.scripted_run import ScriptedRun
 from helpers.waiting import wait_until
 from orpo_studio.gui.runs import queue as queue_module
 from orpo_studio.gui.runs.queue import memory_words
+from orpo_studio.gui.runs.row_list import RowList
+from orpo_studio.gui.theme import em, theme
 from orpo_studio.gui.window import MainWindow
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import RunFolder, RunLock, ask, is_held, list_runs, summarize
@@ -121,6 +123,51 @@ def test_that_alt_and_an_arrow_move_a_run_and_it_stays_marked(
     assert shown(window) == ["Bot v2", "Bot v1", "Bot v3"]
 
 
+def ground(view: RowList, row: int) -> str:
+    """Return the color of a row's ground, at its right end, where nothing is written."""
+    rect = view.visualRect(view.model().index(row, 0))
+    image = view.viewport().grab().toImage()
+    return image.pixelColor(rect.right() - em(0.6), rect.center().y()).name().upper()
+
+
+def test_that_a_row_that_is_only_marked_does_not_look_like_the_run_that_is_shown(
+    qtbot: QtBot, window: MainWindow, waiting: list[RunFolder], kept: list[Path]
+) -> None:
+    look(qtbot, window.bench, lambda: len(shown(window)) == 3)
+    view, colors = window.queue.view, theme().colors
+    window.bench.show_run(waiting[0])
+    view.setCurrentIndex(window.queue.model.index(2, 0))
+    assert [ground(view, row) for row in range(3)] == [colors.selection, colors.panel, colors.raised]
+    window.bench.show_run(waiting[1])
+    assert [ground(view, row) for row in range(3)] == [colors.panel, colors.selection, colors.panel]
+
+
+def test_that_a_line_shows_where_a_dragged_run_would_come(
+    qtbot: QtBot, window: MainWindow, waiting: list[RunFolder], kept: list[Path]
+) -> None:
+    look(qtbot, window.bench, lambda: len(shown(window)) == 3)
+    view, model = window.queue.view, window.queue.model
+    view.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)  # takes what this test drags, which has no source
+    mime = model.mimeData([model.index(2, 0)])
+    row = view.visualRect(model.index(1, 0))
+
+    def drag(y: int, kind: type[QDragMoveEvent] = QDragMoveEvent) -> int | None:
+        place = QPoint(row.center().x(), y)
+        left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        QApplication.sendEvent(view.viewport(), kind(place, Qt.DropAction.MoveAction, mime, left, none))
+        return view._drop_line
+
+    drag(row.center().y(), QDragEnterEvent)
+    assert drag(row.center().y() - 2) == row.top()
+    assert drag(row.center().y() + 2) == row.bottom() + 1
+    line = row.bottom() + 1
+    image = view.viewport().grab().toImage()
+    assert image.pixelColor(row.center().x(), line).name().upper() == theme().colors.accent
+    assert image.pixelColor(1, line).name().upper() == theme().colors.panel
+    QApplication.sendEvent(view.viewport(), QDragLeaveEvent())
+    assert view._drop_line is None
+
+
 def test_that_an_order_changed_elsewhere_is_shown(
     qtbot: QtBot, window: MainWindow, waiting: list[RunFolder], kept: list[Path]
 ) -> None:
@@ -138,7 +185,7 @@ def test_that_it_is_told_why_the_first_waits(
     look(qtbot, bench, lambda: "4711" in window.queue.reason.text())
     assert window.queue.reason.text() == "Waits: the graphics card is in use by python3 (process 4711, 9.1 GiB)."
     bench.show_run(waiting[0])
-    qtbot.waitUntil(lambda: "when that program has freed it" in window.foot.status.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "when the graphics card is free" in window.foot.status.text(), timeout=10_000)
     bench.show_run(waiting[1])
     window.show_page("train")
     strip = window.pages["train"].progress
@@ -218,7 +265,7 @@ def test_that_a_second_start_asks_and_suggests_to_wait(qtbot: QtBot, ready: Main
     ready.foot.main.click()
     (box,) = ready.findChildren(QMessageBox)
     assert box.text() == "“Bot v1” is training."
-    assert "starts by itself when that has ended" in box.informativeText()
+    assert "starts by itself when “Bot v1” has ended" in box.informativeText()
     assert box.defaultButton().text() == "Add to the queue"
     assert box.defaultButton().property("kind") == "main"
     press(ready, "Cancel")

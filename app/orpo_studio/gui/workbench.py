@@ -22,7 +22,7 @@ from orpo_studio.gui.preferences import Preferences, save_preferences
 from orpo_studio.gui.question import Question
 from orpo_studio.gui.runlist import RunList
 from orpo_studio.gui.runs.queue import RunQueue, StartQuestion, memory_words
-from orpo_studio.runs import Job, RunFolder, RunFolderError, ask, create_run, launch
+from orpo_studio.runs import Job, RunFolder, RunFolderError, RunSummary, ask, create_run, launch
 from orpo_studio.runs.again import Change, name_anew
 from orpo_studio.runs.ending import explain_silence
 from orpo_studio.runs.folder import LookedAt, made_by_newer, unreadable_events
@@ -115,6 +115,10 @@ class Workbench(QObject):
     def read_only(self) -> bool:
         """Whether the subject is a run, whose settings are what they were."""
         return self.follower is not None
+
+    def is_shown(self, summary: RunSummary) -> bool:
+        """Tell whether a run is the one that is looked at."""
+        return self.follower is not None and self.follower.folder == summary.folder
 
     def only_to_look_at(self) -> RunFolderError | None:
         """Return why nothing may be done with the run that is looked at: a newer version has worked on it."""

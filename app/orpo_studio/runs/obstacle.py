@@ -12,7 +12,10 @@ from orpo_studio.runs.launch import Job
 from orpo_studio.runs.lock import is_held
 
 _JOBS = {Job.EVALUATE.value: "is being evaluated", Job.EXPORT.value: "is being exported"}
-_PASSING = {Job.PROBE: "two steps are being tried", Job.MARGINS: "the base model is being asked"}
+_PASSING = {
+    Job.PROBE: ("two steps are being tried", True, "when the two steps are done"),
+    Job.MARGINS: ("the base model is being asked", True, "when the base model has answered"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Obstacle:
 
     clause: str
     is_own: bool
-    until: str = "when that has ended"
+    until: str
     at_once: str = "both are slower, and memory may run out"
 
     @property
@@ -48,23 +51,25 @@ def find_obstacle(summaries: Iterable[RunSummary], card: CardUse, *, passing: bo
     for summary in summaries:
         if summary.state in LIVE:
             doing = {"stopping": "is stopping", "pausing": "is pausing", "launching": "is starting"}
-            return Obstacle(f"“{summary.title}” {doing.get(summary.state, 'is training')}", is_own=True)
+            clause = f"“{summary.title}” {doing.get(summary.state, 'is training')}"
+            return Obstacle(clause, is_own=True, until=f"when “{summary.title}” has ended")
         if is_held(summary.folder.lock_file):  # whatever was read of it a moment ago
-            return Obstacle(f"“{summary.title}” {_JOBS.get(summary.fold.job, 'is being worked on')}", is_own=True)
+            clause = f"“{summary.title}” {_JOBS.get(summary.fold.job, 'is being worked on')}"
+            return Obstacle(clause, is_own=True, until=f"when the work on “{summary.title}” is done")
     if passing and (job := _passing_job()) is not None:
-        return Obstacle(_PASSING[job], is_own=True)
+        return Obstacle(*_PASSING[job])
     if card.fault:
         return Obstacle(
             f"the graphics card cannot be used ({card.fault})",
             is_own=False,
-            until="when the card can be used again",
+            until="when the graphics card can be used again",
             at_once="it ends with an error, or trains on the processor, far slower",
         )
     if card.holders:
         others = len(card.holders) - 1
         more = f" and {others} more program{'s' if others > 1 else ''}" if others else ""
-        until = f"when {'they have' if others else 'that program has'} freed it"
-        return Obstacle(f"the graphics card is in use by {card.holders[0]}{more}", is_own=False, until=until)
+        clause = f"the graphics card is in use by {card.holders[0]}{more}"
+        return Obstacle(clause, is_own=False, until="when the graphics card is free")
     return None
 
 

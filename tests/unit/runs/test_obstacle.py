@@ -81,6 +81,6 @@ def test_that_other_programs_are_named(tmp_path: Path) -> None:
     found = find_obstacle([], HELD)
     assert found is not None
     assert found.sentence == "The graphics card is in use by python3 (process 4711, 9.1 GiB) and 1 more program."
-    assert found.until == "when they have freed it"
+    assert found.until == "when the graphics card is free"
     assert not found.is_own
     assert clause(tmp_path, CardUse(fault="GPU is lost")) == "the graphics card cannot be used (GPU is lost)"

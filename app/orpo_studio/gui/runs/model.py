@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QColor
 
 from orpo_studio import words
 from orpo_studio.gui.runlist import RunList
 from orpo_studio.gui.runs import face
+from orpo_studio.gui.theme import theme
 from orpo_studio.gui.widgets.basic import tooltip
 from orpo_studio.runs import RunSummary
 from orpo_studio.runs.queue import ordinal
@@ -30,6 +32,8 @@ class Column:
     is_number: bool = False
     hint: str = ""
     is_name: bool = False
+    is_state: bool = False
+    """A state has its color, as in the rail."""
     """Names are as long as people make them: such columns are cut to the room there is."""
 
 
@@ -70,7 +74,7 @@ def _below_all(value: float | None) -> float:
 
 COLUMNS = (
     Column("Run", lambda s: s.title, lambda s: s.title.casefold(), is_name=True),
-    Column("State", _state, lambda s: face.state_face(s).word),
+    Column("State", _state, lambda s: face.state_face(s).word, is_state=True),
     Column("λ", lambda s: words.figure(s.spec.recipe.lambda_) if s.spec else "", _lambda, is_number=True),
     Column("Model", _model, _model, is_name=True),
     Column("Data", _data, _data, is_name=True),
@@ -140,6 +144,8 @@ class RunsModel(QAbstractTableModel):
                 return face.spoken(summary) if index.column() == 0 else f"{column.title}: {column.text(summary)}"
             case Qt.ItemDataRole.TextAlignmentRole:
                 return _alignment(column)
+            case Qt.ItemDataRole.ForegroundRole if column.is_state:
+                return QColor(getattr(theme().colors, face.state_face(summary).tint))
             case _ if role == SUMMARY_ROLE:
                 return summary
             case _ if role == OUTCOME_ROLE:

@@ -9,7 +9,7 @@ from orpo_studio.gui.runs.queue_model import QueueModel
 from orpo_studio.gui.runs.row import ROW_EM
 from orpo_studio.gui.runs.row_list import RowList
 from orpo_studio.gui.theme import em, theme
-from orpo_studio.gui.widgets.basic import label
+from orpo_studio.gui.widgets.basic import label, line
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import RunSummary
 
@@ -24,7 +24,7 @@ class QueueList(QWidget):
         super().__init__()
         self.bench = bench
         self.model = QueueModel(bench.queue, self)
-        self.view = RowList("Queue, the next run first", ROW_EM)
+        self.view = RowList("Queue, the next run first", ROW_EM, bench.is_shown)
         self.view.setAccessibleDescription("Drag a run, or press Alt with an arrow key, to give it another place.")
         self.view.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         self.view.setDefaultDropAction(Qt.DropAction.MoveAction)
@@ -50,6 +50,7 @@ class QueueList(QWidget):
         self.reason.setText(self.bench.queue.reason_sentence)
         if not self.view.currentIndex().isValid():
             self._mark_subject()
+        self.view.viewport().update()
 
     def move_marked(self, by: int) -> None:
         """Move the marked run up or down."""
@@ -84,13 +85,15 @@ class QueueList(QWidget):
 
     def _arrange(self) -> None:
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, em(0.4))
-        layout.setSpacing(em(0.1))
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(em(0.25))
         for widget, over in ((label("Queue", "heading"), em(0.4)), (self.reason, 0)):
             widget.setContentsMargins(em(1.05), over, em(0.9), 0)
             layout.addWidget(widget)
         layout.addSpacing(em(0.2))
         layout.addWidget(self.view)
+        layout.addSpacing(em(0.15))
+        layout.addWidget(line())
 
     def _on_clicked(self, index: QModelIndex) -> None:
         summary = self.model.summary(index)

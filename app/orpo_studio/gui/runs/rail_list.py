@@ -25,7 +25,7 @@ class RunListView(QWidget):
         super().__init__()
         self.bench = bench
         self.model = RunsModel(bench.runs, self, with_queue=False)
-        self.view = RowList("Runs, newest first", 16)
+        self.view = RowList("Runs, newest first", 16, bench.is_shown)
         self.view.setModel(self.model)
         self.actions_ = RunActions(self.view, bench, self.marked, self._open)
         self.empty = label("", "muted", wrap=True)

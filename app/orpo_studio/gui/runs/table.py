@@ -60,6 +60,7 @@ class RunsPage(Page):
 
     def _make_table(self) -> QTableView:
         table = row_table(self.sorted, "All runs", row_em=2.2)
+        table.setProperty("kind", "roomy")
         head = table.horizontalHeader()
         head.setMinimumSectionSize(em(3.5))
         head.setResizeContentsPrecision(100)  # rows looked at; more would cost time with many runs
