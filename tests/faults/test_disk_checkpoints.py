@@ -151,6 +151,8 @@ def test_that_a_run_told_to_stop_ends_saved_and_goes_on_from_there(
 
     problem = error(events)
     assert (outcome(events), problem.code) == ("failed", "checkpoint-not-saved")
+    assert problem.title == "The training stopped because a checkpoint could not be saved."
+    assert problem.hint == "Make room on that disk, then resume the run."
     assert "go on from step 2" in problem.detail
     assert "Make room" in problem.hint
     assert kept(folder) == [2]
@@ -199,6 +201,7 @@ def test_that_a_stop_that_cannot_be_saved_does_not_say_that_it_was(
 
     assert of_kind(events, StopRequested)
     assert (outcome(events), error(events).code) == ("failed", "checkpoint-not-saved")
+    assert error(events).title == "The training stopped, and its last checkpoint could not be saved."
     assert "go on from step 2" in error(events).detail
     assert kept(folder) == [2]
 

@@ -28,10 +28,12 @@ class NoticeCard(QFrame):
         sign = {"error": "✕", "warning": "▲", "info": "●"}[notice.severity]
         kind = {"error": "failure", "warning": "attention", "info": "muted"}[notice.severity]
         head = QHBoxLayout()
+        head.setSpacing(em(0.6))
         head.addWidget(label(sign, kind))
         head.addWidget(label(notice.title, "heading", wrap=True, selectable=True), 1)
         layout.addLayout(head)
-        for text, text_kind in ((notice.detail, ""), (notice.hint, "muted")):
+        # What to do weighs more than why, where there is something to do.
+        for text, text_kind in ((notice.detail, "muted" if notice.hint else ""), (notice.hint, "")):
             if text:
                 layout.addWidget(label(text, text_kind, wrap=True, selectable=True))
         if actions:

@@ -68,6 +68,11 @@ class NotSavedError(Exception):
         return f"The run can go on from step {self.last}, its last complete checkpoint."
 
     @property
+    def remedy(self) -> str:
+        """What to do, as the beginning of a sentence."""
+        return "Make room on that disk" if self.is_full else "Allow writing there"
+
+    @property
     def in_full(self) -> str:
         """Why, from where the run could go on, and last, since it may be long, where the run lies."""
         place = f" The run lies in {self.home.parent}." if self.is_full else ""

@@ -252,11 +252,12 @@ class _Training:
             kept = ""
         else:
             kept = " What was learned is kept as the run's result, which can be evaluated and exported."
+        why = ", and its last" if self._reporter.stopped else " because a"
         return TrainerProblem(
             "checkpoint-not-saved",
-            "The training stopped, and its checkpoint could not be saved.",
+            f"The training stopped{why} checkpoint could not be saved.",
             detail=f"{error.in_full}{kept}",
-            hint="Make room on that disk or allow writing there, then resume the run.",
+            hint=f"{error.remedy}, then resume the run.",
         )
 
     def _measure_before(self) -> None:

@@ -15,8 +15,6 @@ _LOOK_SECONDS = 1.0
 """Between two looks at the disk while waiting."""
 _AGAIN_SECONDS = 30.0
 """A new try is made at least so often, since not everything that is in the way shows as room."""
-_REMEDY = {True: "Make room on that disk", False: "Allow writing there"}
-"""What to do, by whether room is missing."""
 
 
 def save_or_say_why(context: JobContext, needed: int, save: Callable[[], None]) -> None:
@@ -110,8 +108,7 @@ def _warning(unsaved: NotSavedError, step: int) -> Problem:
         code="waiting-for-room",
         title="The training is done, and its result cannot be saved yet.",
         detail=unsaved.in_full,
-        hint=f"{_REMEDY[unsaved.is_full]}: the result waits in memory, and is saved as soon as the disk takes it. "
-        f"{ended}",
+        hint=f"{unsaved.remedy}: the result waits in memory, and is saved as soon as the disk takes it. {ended}",
     )
 
 
@@ -120,5 +117,5 @@ def _problem(unsaved: NotSavedError) -> TrainerProblem:
         "result-not-saved",
         "The result could not be saved.",
         detail=unsaved.in_full,
-        hint="Make room on that disk or allow writing there, then resume the run.",
+        hint=f"{unsaved.remedy}, then resume the run.",
     )

@@ -6,7 +6,7 @@ from chart_feed import falling, settle
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from orpo_studio.gui.charts import Chart, ChartBoard, Point, ViewOptions
+from orpo_studio.gui.charts import DARK, Chart, ChartBoard, Point, ViewOptions
 
 FED = (
     "loss",
@@ -121,6 +121,15 @@ def test_that_moving_one_card_moves_all_and_follow_brings_them_back(board: Chart
     settle(qtbot, board)
     assert all(chart.plot.x_range[1] > 100 for chart in board.charts.values())
     assert not board.controls.follow.isVisible()
+
+
+def test_that_other_colors_are_drawn_at_once_also_after_a_run_was_read_again(board: ChartBoard, qtbot: QtBot) -> None:
+    board.extend(falling(100))
+    settle(qtbot, board)
+    board.clock.is_rapid = True
+    board.set_theme(DARK)
+
+    assert board.clock.catching_up
 
 
 def test_that_a_card_fills_the_board_and_escape_brings_the_others_back(board: ChartBoard, qtbot: QtBot) -> None:

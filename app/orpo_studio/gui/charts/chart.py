@@ -198,7 +198,7 @@ class Chart(Card):
         super().set_theme(colors)
         self.plot.set_theme(colors)
         self._take_over_colors()
-        self.clock.request(self)
+        self.clock.request(self, soon=True)
 
     def _take_over_colors(self) -> None:
         self.header.set_theme(self._colors)
