@@ -218,4 +218,4 @@ def test_that_the_rows_to_blame_are_shown_among_the_pairs(
         return [pages.pair(int(position)).source_row for position in pairs.browser._positions()]
 
     qtbot.waitUntil(lambda: shown() == [11, 12], timeout=20_000)
-    assert "11, 12" in pairs.browser.only_words.text()
+    assert "Rows 11, 12" in pairs.browser.only_words.text()

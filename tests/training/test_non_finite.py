@@ -67,7 +67,7 @@ def test_that_the_one_pair_of_a_step_that_is_to_blame_is_named(tmp_path: Path, p
 
     problem = error(events)
     assert (outcome(events), problem.code, problem.rows) == ("failed", "non-finite", ["10"])
-    assert "Of the step's 8 pairs it comes from row 10 of the source." in problem.detail
+    assert "Of the step's 8 pairs it comes from row 10 of your data." in problem.detail
     assert f"“thank you {POISON}”" in problem.detail
     assert "model.embed_tokens.weight" in problem.detail
     assert "damaged" in problem.hint
@@ -122,12 +122,14 @@ def test_that_weights_that_are_not_finite_are_never_saved(
 
     problem = error(events)
     assert (outcome(events), problem.code) == ("failed", "non-finite-weights")
-    assert problem.title == f"Step {bad} made weights that are not finite numbers."
+    assert problem.title == f"Step {bad} spoilt the weights: some are infinite or no numbers."
     assert (
         "There is no checkpoint yet." if last is None else f"The checkpoint of step {last} is kept."
     ) in problem.detail
     assert "The base model itself" not in problem.detail
     assert {int(row) for row in problem.rows} == set(watching.steps[bad - 1].rows)
+    assert f"rows {', '.join(problem.rows[:-1])} and {problem.rows[-1]} of your data" in problem.detail
+    assert problem.hint.endswith("A run that is started again begins at the first step.")
     assert saved(folder)[-1:] == ([] if last is None else [last])
     assert not folder.has_result()
     assert outcome(run(folder)) == "completed"  # nothing that was kept is spoilt

@@ -12,6 +12,7 @@ _NAMED = 20
 """So many rows are named in the text; all of them are in `TrainerProblem.rows`."""
 _QUOTED = 2
 _EXCERPT = 60
+_FROM_THE_START = "A run that is started again begins at the first step."
 
 
 def not_finite(
@@ -27,43 +28,44 @@ def not_finite(
         broken: names of the base model's own weights that are not finite.
     """
     rows = list(dict.fromkeys(row_name(pair, spec) for pair in pairs))
-    damaged = f" The base model itself holds numbers that are not finite: {', '.join(broken)}." if broken else ""
+    damaged = f" The base model itself holds infinite values or no numbers: {', '.join(broken)}." if broken else ""
     if error.what == "weights" and error.step == 0:
         return TrainerProblem(
             "damaged-weights",
-            "The weights are not finite numbers before the first step.",
+            "Some weights are infinite or no numbers before the first step.",
             detail=f"Nothing was trained. {kept}{damaged}",
             hint="A file is damaged: one of the base model's or, after a resume, of the checkpoint. Copy or download "
             "the base model again, then start again.",
         )
-    which = _which(error, rows, "" if spec.data.mix else " of the source")
+    which = _which(error, rows, "" if spec.data.mix else " of your data")
     if error.what == "float16":
         return TrainerProblem(
             "float16-overflow",
             f"The gradient is out of float16's range: {MOST_SKIPPED} steps in a row could not be made.",
             detail=f"The scale of the loss was lowered each time, and no lower one can help. {kept}{damaged}",
-            hint=f"Start again with precision bfloat16 or float32, or with a lower learning rate than {_rate(spec)}.",
+            hint=f"Start again with precision bfloat16 or float32, or with a lower learning rate than {_rate(spec)}. "
+            f"{_FROM_THE_START}",
             rows=rows,
         )
     if error.what == "weights":
         return TrainerProblem(
             "non-finite-weights",
-            f"Step {error.step} made weights that are not finite numbers.",
+            f"Step {error.step} spoilt the weights: some are infinite or no numbers.",
             detail=f"They were not saved. {kept} {which}{damaged}{_quoted(pairs)}",
             hint=f"A step this large comes from a learning rate that is too high: start again with a lower one than "
-            f"{_rate(spec)}.",
+            f"{_rate(spec)}. {_FROM_THE_START}",
             rows=rows,
         )
     these, them = ("these rows", "them") if len(rows) > 1 else ("this row", "it")
     precise = "" if spec.recipe.precision == "fp32" else ", or with precision float32"
     advice = (
         f"Look at {these} and start again without {them}. If nothing is wrong with {them}, start again with a lower "
-        f"learning rate than {_rate(spec)}{precise}."
+        f"learning rate than {_rate(spec)}{precise}. {_FROM_THE_START}"
     )
     return TrainerProblem(
         "non-finite",
-        f"The {error.what} of step {error.step} is not a finite number.",
-        detail=f"The step was not made. {kept} {which}{damaged}{_quoted(pairs)}",
+        f"The {error.what} of step {error.step} cannot be used: it is infinite or no number.",
+        detail=f"The training ended before this step changed anything. {kept} {which}{damaged}{_quoted(pairs)}",
         hint="The base model's file is damaged: copy or download it again." if broken else advice,
         rows=rows,
     )
@@ -75,7 +77,8 @@ def row_name(pair: Pair, spec: RunSpec) -> str:
 
 
 def _which(error: NonFiniteError, rows: Sequence[str], where: str) -> str:
-    named = ", ".join(rows[:_NAMED]) + (f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else "")
+    told = [*rows[:_NAMED], *([f"{len(rows) - _NAMED} more"] if len(rows) > _NAMED else [])]
+    named = " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
     word = "row" if len(rows) == 1 else "rows"
     if len(error.pairs) < error.of:
         return f"Of the step's {error.of} pairs it comes from {word} {named}{where}."

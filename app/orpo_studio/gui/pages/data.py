@@ -283,9 +283,8 @@ class DataPage(Page):
                 with QSignalBlocker(self.shown):
                     self.shown.setCurrentIndex(self.shown.findData("train"))
                 self.stack.setCurrentWidget(self.browser)
-                self.browser.show_only(
-                    positions, f"Row {', '.join(rows[:5])}" if len(rows) < 6 else f"{len(rows)} rows"
-                )
+                named = f"{'Row' if len(rows) == 1 else 'Rows'} {', '.join(rows)}"
+                self.browser.show_only(positions, named if len(rows) < 6 else f"{len(rows)} rows")
 
         run_in_background(self, find, arrive, self.bench.tell)
 
