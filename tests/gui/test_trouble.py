@@ -17,7 +17,7 @@ from orpo_studio.gui.foot import Foot
 from orpo_studio.gui.notice import Notice
 from orpo_studio.gui.pages.train import TrainPage
 from orpo_studio.gui.preferences import Preferences, load_preferences
-from orpo_studio.gui.runs.face import state_face
+from orpo_studio.gui.runs import face
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs import live_words, pending, summarize, take
 
@@ -64,8 +64,11 @@ def test_that_silence_is_told_with_how_long_and_why_until_the_trainer_is_heard(
     assert "99 % of a processor core" in page.trouble.detail.text()
     assert "No progress for 4 min" in foot.status.text()
     assert page.progress.sign.text() == "▲"
+    assert page.progress.state.text() == "No progress"
+    assert page.progress.figures["remaining"].figure.text() == "–"
     assert page.trouble.end_now.isHidden()
-    assert state_face(summarize(run.folder)).word == "no progress"
+    assert face.outcome(summarize(run.folder)) == "no progress"
+    assert face.state_face(summarize(run.folder)).word == "no progress"
     qtbot.mouseClick(page.trouble.stop, Qt.MouseButton.LeftButton)
     assert pending(run.folder, "stop")
 
@@ -74,10 +77,37 @@ def test_that_silence_is_told_with_how_long_and_why_until_the_trainer_is_heard(
     assert "window is closed" in foot.status.text()
 
 
-def test_that_a_stop_that_is_answered_soon_raises_no_alarm(qtbot: QtBot, page: TrainPage, run: ScriptedRun) -> None:
+def test_that_a_stop_that_is_answered_soon_raises_no_alarm(
+    qtbot: QtBot, foot: Foot, page: TrainPage, run: ScriptedRun
+) -> None:
     run.say(StopStage(stage="asked"), StopRequested(step=47))
     qtbot.waitUntil(lambda: page.progress.state.text().startswith("Stopping"))
     assert page.trouble.isHidden()
+    assert page.progress.figures["remaining"].figure.text() == "–"
+    assert foot.status.text() == "Stopping: this step is finished and saved first"
+
+
+def test_that_a_stop_that_takes_its_time_is_told_alike_everywhere(
+    qtbot: QtBot, foot: Foot, page: TrainPage, run: ScriptedRun
+) -> None:
+    run.say(StopStage(stage="asked", time=time.time() - 10), StopRequested(step=47))
+    qtbot.waitUntil(page.trouble.isVisible)
+    assert page.trouble.title.text() == foot.status.text() == "Stopping: this step is finished and saved first"
+    assert page.progress.state.text() == "Stopping"
+    assert (page.trouble.sign.text(), page.progress.sign.text()) == ("◐", "◐")
+    assert foot.status.property("kind") == "muted"
+
+
+def test_that_a_pause_without_an_answer_is_told_alike_everywhere(
+    qtbot: QtBot, foot: Foot, page: TrainPage, run: ScriptedRun
+) -> None:
+    run.say(StopStage(stage="asked", next_at=time.time() + 41, to_pause=True))
+    qtbot.waitUntil(page.trouble.isVisible)
+    assert page.progress.state.text() == "Pausing, no answer yet"
+    assert (page.trouble.sign.text(), page.progress.sign.text()) == ("▲", "▲")
+    assert foot.status.text().startswith("Pausing: no answer yet")
+    assert foot.status.property("kind") == "attention"
+    assert face.state_face(summarize(run.folder)).word == "no answer"
 
 
 def test_that_the_clock_of_each_stage_runs_and_the_next_one_can_be_had_at_once(
@@ -103,17 +133,20 @@ def test_that_the_clock_of_each_stage_runs_and_the_next_one_can_be_had_at_once(
     assert trouble.end_now.text() == "Kill now"
     run.say(StopStage(stage="killed"))
     qtbot.waitUntil(trouble.end_now.isHidden)
+    assert foot.status.property("kind") == "attention"
+    assert page.progress.state.text() == "Being ended without saving"
+    assert foot.main.text() == "Stop"
     run.say(RunEnded(outcome="failed", signal=9, exit_code=-9, step=47, forced=True))
     run.die()
     qtbot.waitUntil(trouble.isHidden)
-    assert page.progress.state.text() == "Ended without saving its last steps"
+    assert page.progress.state.text() == "Ended at step 47, saved up to step 40"
     qtbot.waitUntil(lambda: foot.main.text() == "Resume")
-    assert foot.status.text() == "Ended without saving its last steps."
+    assert foot.status.text() == "It can go on from step 40."
     ending = page.ending_card()
     assert ending is not None
     assert "memory" not in ending.notice.detail
     assert ending.notice.severity == "warning"
-    assert state_face(summarize(run.folder)).word == "not saved"
+    assert face.state_face(summarize(run.folder)).word == "ended early"
 
 
 def test_that_a_job_that_does_not_stop_is_told_in_the_foot(
@@ -126,15 +159,33 @@ def test_that_a_job_that_does_not_stop_is_told_in_the_foot(
 
 
 def test_that_a_run_over_which_nobody_watches_is_told_as_such(
-    qtbot: QtBot, page: TrainPage, run: ScriptedRun, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, foot: Foot, page: TrainPage, run: ScriptedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_words, "UNWATCHED_SECONDS", 0.3)
     qtbot.waitUntil(page.trouble.isVisible)
+    qtbot.waitUntil(lambda: foot.status.text().startswith("No word from this run"))
+    assert foot.status.property("kind") == "attention"
+    page.progress.refresh()
+    assert (page.progress.sign.text(), page.progress.state.text()) == ("▲", "No word from this run")
+    assert page.progress.figures["remaining"].figure.text() == "–"
     assert page.trouble.title.text().startswith("No word from this run")
     assert page.trouble.end_now.text() == "End now without saving"
     monkeypatch.setattr(live_words, "UNWATCHED_SECONDS", 60.0)
     run.say(Machine(values={}))
     qtbot.waitUntil(page.trouble.isHidden)
+    qtbot.waitUntil(lambda: "window is closed" in foot.status.text())
+
+
+def test_that_the_list_of_runs_says_when_time_alone_has_made_a_run_unwatched(
+    qtbot: QtBot, bench: Workbench, run: ScriptedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.runs.refresh()
+    qtbot.waitUntil(lambda: [face.outcome(summary) for summary in bench.runs.summaries] == ["47 %"])
+    monkeypatch.setattr(live_words, "UNWATCHED_SECONDS", 0.0)
+    with qtbot.waitSignal(bench.runs.changed):
+        bench.runs.refresh()
+    assert [face.outcome(summary) for summary in bench.runs.summaries] == ["no word"]
+    assert face.spoken(bench.runs.summaries[0]).count("no word") == 1
 
 
 def test_that_a_slip_of_the_hand_ends_nothing(

@@ -7,13 +7,14 @@ from PySide6.QtCore import QPoint, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QWidget
 
 from orpo_studio.config import Issue
-from orpo_studio.events.state import LIVE
+from orpo_studio.events.state import LIVE, RunState
 from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, label, set_kind, tooltip
 from orpo_studio.gui.workbench import Workbench
 from orpo_studio.runs.ending import comes_again
-from orpo_studio.runs.live_words import loss_of_waiting_result, silence_words, stop_title
+from orpo_studio.runs.live_words import live_words, loss_of_waiting_result
+from orpo_studio.words import count
 
 TICK_MS = 250
 """Shorter than the second that is shown, so that two clocks on one screen do not disagree."""
@@ -54,6 +55,7 @@ class Foot(QFrame):
         layout.addWidget(self.main)
         self._tick = QTimer(self, interval=TICK_MS)
         self._tick.timeout.connect(self._on_tick)
+        self._has_trouble = False
         bench.queue.changed.connect(self.refresh)
         self.refresh()
 
@@ -67,6 +69,7 @@ class Foot(QFrame):
         self.status.setToolTip("")
         self.use_settings.setVisible(self._bench.can_use_settings())
         self._tick.stop()
+        self._has_trouble = False
         self.pause.setVisible(follower is not None and follower.state in LIVE)
         self.take_out.setVisible(follower is not None and follower.state == "waiting")
         loses = follower is not None and bool(loss_of_waiting_result(follower.fold))
@@ -74,10 +77,7 @@ class Foot(QFrame):
         self.pause.setToolTip(tooltip(_PAUSE_LOSES if loses else _PAUSE_HINT))
         if follower is not None:
             self._show_run(follower.state, is_live=follower.is_live, is_resumable=bool(follower.fold.checkpoints))
-            if follower.state == "failed" and comes_again(follower.fold.ended, follower.fold.error):
-                self._show_repetition()
-            if follower.state == "running" and follower.fold.waits_to_save:
-                self._show_waiting_result()
+            self._show_particulars(follower.state, follower.fold)
             self._show_trouble(follower)
             if (reason := self._bench.only_to_look_at()) is not None:
                 self.status.setText(reason.title)
@@ -131,6 +131,18 @@ class Foot(QFrame):
         set_kind(self.main, "" if running or waiting or full else "main")
         self.main.setEnabled(state != "stopping")
 
+    def _show_particulars(self, state: str, fold: RunState) -> None:
+        """Say what the state alone does not tell."""
+        if state == "running" and fold.waits_to_save:
+            self._show_waiting_result()
+        elif state in LIVE and fold.stop is not None and fold.stop.stage != "asked":
+            self.main.setText("Stop")  # nothing is saved any more
+        elif state == "failed" and fold.ended is not None and fold.ended.forced:
+            saved = fold.saved_step
+            self.status.setText(f"It can go on from step {count(saved)}." if saved else "Nothing of it is saved.")
+        elif state == "failed" and comes_again(fold.ended, fold.error):
+            self._show_repetition()
+
     def _show_repetition(self) -> None:
         """Offer as one way among others what most likely fails again; what may mend it stands on the Train page."""
         self.status.setText("Ended with an error that most likely comes again with the same settings.")
@@ -146,29 +158,21 @@ class Foot(QFrame):
         self.main.setToolTip("End the run without its result (Ctrl+.)")
 
     def _on_tick(self) -> None:
-        follower = self._bench.follower
-        if follower is None or not self._show_trouble(follower):
+        had_trouble, follower = self._has_trouble, self._bench.follower
+        if follower is not None:
+            self._show_trouble(follower)
+        if had_trouble and not self._has_trouble:
             self.refresh()
 
-    def _show_trouble(self, follower: RunFollower) -> bool:
-        """Say of a stop how far it is, and of a run whether it makes progress; the clock runs on while it is shown.
-
-        Returns:
-            Whether there is something to say.
-        """
-        fold, now = follower.fold, time.time()
-        if fold.ended is not None and fold.ended.forced and not fold.job and fold.place is None:
-            self.status.setText("Ended without saving its last steps.")
-        if not follower.is_live or (fold.stop is None and fold.silent is None):
-            return False
-        self._tick.start()
-        if fold.stop is not None:
-            self.status.setText(stop_title(fold, now))
-            set_kind(self.status, "attention" if fold.stop.next_at is not None else "muted")
-        elif fold.silent is not None:
-            self.status.setText(silence_words(fold.silent, now).title)
-            set_kind(self.status, "attention")
-        return True
+    def _show_trouble(self, follower: RunFollower) -> None:
+        """Say of a stop how far it is, and of a live run whether all is well: time alone may change it."""
+        told = live_words(follower.fold, time.time()) if follower.is_live else None
+        self._has_trouble = told is not None
+        if follower.is_live:
+            self._tick.start()
+        if told is not None:
+            self.status.setText(told.title)
+            set_kind(self.status, "muted" if told.is_calm else "attention")
 
     def _until(self) -> str:
         follower = self._bench.follower

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from orpo_studio.gui.background import Task, run_in_background
+from orpo_studio.gui.runs.face import state_face
 from orpo_studio.runs import RunSummary, list_runs
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class RunList(QObject):
         super().__init__(parent)
         self.workspace = workspace
         self.summaries: list[RunSummary] = []
+        self._shown: list[tuple[object, ...]] = []
+        """What was shown of them: time alone changes it where a run falls silent."""
         self.card: CardUse | None = None
         """Who holds the card; None before the first look."""
         self.obstacle: Obstacle | None = None
@@ -55,7 +58,7 @@ class RunList(QObject):
     def move(self, workspace: Path) -> None:
         """Show the runs of another workspace."""
         self.stop()
-        self.workspace, self.summaries = workspace, []
+        self.workspace, self.summaries, self._shown = workspace, [], []
         self.changed.emit()
         self.start()
 
@@ -90,8 +93,9 @@ class RunList(QObject):
             return
         self._was_dropped = False
         summaries, self.card, self.obstacle = found
-        if [_face(s) for s in summaries] != [_face(s) for s in self.summaries]:
-            self.summaries = summaries
+        shown = [_shown(summary) for summary in summaries]
+        if shown != self._shown:
+            self.summaries, self._shown = summaries, shown
             self.changed.emit()
         self.looked.emit()
         if again:
@@ -102,6 +106,7 @@ class RunList(QObject):
         self.changed.emit()
 
 
-def _face(summary: RunSummary) -> tuple[object, ...]:
+def _shown(summary: RunSummary) -> tuple[object, ...]:
     """Return what a list shows of a run, to tell whether anything changed."""
-    return summary.folder.id, summary.title, summary.state, summary.stamp, summary.fold.job, summary.place
+    known = summary.folder.id, summary.title, summary.state, summary.stamp, summary.fold.job, summary.place
+    return *known, state_face(summary)

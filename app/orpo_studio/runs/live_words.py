@@ -46,7 +46,9 @@ def stop_title(state: RunState, now: float) -> str:
         does = "Pausing" if stop is not None and stop.to_pause else "Stopping"
         if left:
             return f"{does}: no answer yet, terminated in {left}"
-        return does if state.job else f"{does}: this step is finished and saved first"
+        if state.job or state.waits_to_save:
+            return does
+        return f"{does}: this step is finished and saved first" if state.training else f"{does} as soon as it can"
     if stop.stage == "terminated":
         return f"Told to leave without saving, killed in {left}"
     return "Killed: the system is ending it"
@@ -66,7 +68,7 @@ def stop_words(state: RunState, now: float) -> Words | None:
     asked = "pause" if stop.to_pause else "stop"
     since = f"Asked to {asked} {duration(now - state.stop_asked)} ago. "
     if stop.stage == "asked" and stop.next_at is None:
-        return Words("Waiting for the trainer to answer", since + lost_by_ending(state), END_NOW, is_calm=True)
+        return Words(title, since + lost_by_ending(state), END_NOW, is_calm=True)
     if stop.stage == "asked":
         return Words(title, since + lost_by_ending(state), END_NOW)
     if stop.stage == "terminated":
@@ -87,6 +89,23 @@ def silence_words(silent: TrainerSilent, now: float) -> Words:
     return Words(f"No progress for {since}", f"{doing} {where}".strip())
 
 
+def live_words(state: RunState, now: float) -> Words | None:
+    """Return what is told of a live run that is not well or that stops, what matters most; None while all is well.
+
+    Args:
+        state: the run's.
+        now: seconds since the epoch.
+    """
+    told = unwatched_words(state, now) or stop_words(state, now)
+    return silence_words(state.silent, now) if told is None and state.silent is not None else told
+
+
+def is_unwatched(state: RunState, now: float) -> bool:
+    """Tell whether nobody has said anything for long of a run that has not said its end."""
+    is_over = state.ended is not None and not state.job
+    return not is_over and state.last_time > 0 and now - state.last_time >= UNWATCHED_SECONDS
+
+
 def unwatched_words(state: RunState, now: float) -> Words | None:
     """Return what is told of a live run of which nobody has said anything for long; None where somebody has.
 
@@ -94,7 +113,7 @@ def unwatched_words(state: RunState, now: float) -> Words | None:
         state: the run's.
         now: seconds since the epoch.
     """
-    if not state.last_time or now - state.last_time < UNWATCHED_SECONDS:
+    if not is_unwatched(state, now):
         return None
     return Words(
         f"No word from this run for {duration(now - state.last_time)}",

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orpo_studio.events import CheckpointSaved, JobStarted, RunState, Stage, StopStage, TrainerSilent, TrainMetrics
+from orpo_studio.events import (
+    CheckpointSaved,
+    JobStarted,
+    RunEnded,
+    RunState,
+    Stage,
+    StopStage,
+    TrainerSilent,
+    TrainingStarted,
+    TrainMetrics,
+)
 from orpo_studio.events.state import RESULT_WAITS
 from orpo_studio.events.types import Event
 from orpo_studio.runs.live_words import (
@@ -67,12 +77,23 @@ def test_that_each_stage_has_its_words_and_its_way_on() -> None:
         for stage, next_at in (("asked", None), ("asked", 160), ("terminated", 130), ("killed", None))
     ]
     assert [words and (words.title, words.button) for words in told] == [
-        ("Waiting for the trainer to answer", "End now without saving"),
+        ("Stopping as soon as it can", "End now without saving"),
         ("Stopping: no answer yet, terminated in 1:00", "End now without saving"),
         ("Told to leave without saving, killed in 0:30", "Kill now"),
         ("Killed: the system is ending it", ""),
     ]
     assert stop_words(fold(step(1)), now=100) is None
+    trains = TrainingStarted(
+        first_step=0,
+        total_steps=9,
+        epochs=1,
+        effective_batch=1,
+        logging_steps=1,
+        evaluation_steps=9,
+        checkpoint_steps=9,
+    )
+    title = stop_title(fold(trains, StopStage(stage="asked")), now=100)
+    assert title == "Stopping: this step is finished and saved first"
     assert stop_title(fold(JobStarted(job="export"), StopStage(stage="asked")), now=100) == "Stopping"
 
 
@@ -84,6 +105,7 @@ def test_that_silence_counts_from_the_last_sign_of_life() -> None:
 
 def test_that_a_run_of_which_nobody_speaks_is_told_and_one_that_was_just_made_is_not() -> None:
     assert unwatched_words(RunState(), now=1e9) is None
+    assert unwatched_words(fold(step(1), RunEnded(outcome="stopped", step=1)), now=1e9) is None
     assert unwatched_words(fold(step(1)), now=120) is None
     words = unwatched_words(fold(step(1)), now=160)
     assert words is not None

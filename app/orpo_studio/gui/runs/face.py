@@ -1,6 +1,7 @@
 """What a list shows of a run, without a widget."""
 
 import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from orpo_studio.config import DEMO
 from orpo_studio.events import RunState
 from orpo_studio.events.state import LIVE, StateName
 from orpo_studio.runs import RunSummary
+from orpo_studio.runs.live_words import is_unwatched
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,11 @@ STATES = {
 }
 UNREADABLE = StateFace("✕", "unreadable", "failure")
 SILENT = StateFace("▲", "no progress", "attention")
+UNWATCHED = StateFace("▲", "no word", "attention")
+UNANSWERED = StateFace("▲", "no answer", "attention")
+BEING_ENDED = StateFace("▲", "being ended", "attention")
 RESULT_WAITS = StateFace("▲", "not saved yet", "attention")
-NOT_SAVED = StateFace("■", "not saved", "attention")
+ENDED_EARLY = StateFace("■", "ended early", "attention")
 NEWER = StateFace("▲", "newer version", "attention")
 
 
@@ -57,14 +62,26 @@ def state_face(summary: RunSummary) -> StateFace:
 
 
 def fold_face(state: StateName, fold: RunState) -> StateFace:
-    """Return how a state looks, given what else the run has said."""
-    if state in LIVE and fold.silent is not None and fold.stop is None:
-        return SILENT
-    if state == "running" and fold.waits_to_save:
-        return RESULT_WAITS
+    """Return how a state looks now, given what else the run has said, and when."""
+    if state in LIVE and (troubled := _trouble(fold)) is not None:
+        return troubled
     if fold.ended is not None and fold.ended.forced and state == fold.ended.outcome:
-        return NOT_SAVED
+        return ENDED_EARLY
     return STATES[state]
+
+
+def _trouble(fold: RunState) -> StateFace | None:
+    """Return how a live run looks that is not well; the order is that of `live_words`."""
+    if is_unwatched(fold, time.time()):
+        return UNWATCHED
+    stop = fold.stop
+    if stop is not None:
+        if stop.stage != "asked":
+            return BEING_ENDED
+        return UNANSWERED if stop.next_at is not None else None
+    if fold.silent is not None:
+        return SILENT
+    return RESULT_WAITS if fold.waits_to_save and not fold.stopping else None
 
 
 def is_live(summary: RunSummary) -> bool:
@@ -94,7 +111,9 @@ def accuracy(summary: RunSummary, moment: str) -> float | None:
 
 
 def outcome(summary: RunSummary) -> str:
-    """Return the result in a few characters: the accuracy before and after, or how far it is."""
+    """Return the result in a few characters: the accuracy before and after, what is the matter, or how far it is."""
+    if summary.state in LIVE and (troubled := _trouble(summary.fold)) is not None:
+        return troubled.word
     share = progress(summary)
     if share is not None:
         return words.percent(share)
@@ -141,6 +160,5 @@ def tooltip(summary: RunSummary) -> str:
 
 def spoken(summary: RunSummary) -> str:
     """Return what a screen reader says of a run."""
-    return ", ".join(
-        part for part in (summary.title, state_face(summary).word, outcome(summary), details(summary)) if part
-    )
+    parts = (summary.title, state_face(summary).word, outcome(summary), details(summary))
+    return ", ".join(dict.fromkeys(part for part in parts if part))

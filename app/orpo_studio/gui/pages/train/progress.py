@@ -18,9 +18,19 @@ from orpo_studio.events import (
     TrainingStarted,
     TrainMetrics,
 )
-from orpo_studio.events.state import LIVE
+from orpo_studio.events.state import LIVE, StateName
 from orpo_studio.gui.follower import RunFollower
-from orpo_studio.gui.runs.face import NEWER, fold_face
+from orpo_studio.gui.runs.face import (
+    BEING_ENDED,
+    NEWER,
+    RESULT_WAITS,
+    SILENT,
+    STATES,
+    UNANSWERED,
+    UNWATCHED,
+    StateFace,
+    fold_face,
+)
 from orpo_studio.gui.theme import em, figure_font
 from orpo_studio.gui.widgets.bar import SlimBar, show_share
 from orpo_studio.gui.widgets.basic import button, label, set_kind, tooltip
@@ -89,7 +99,7 @@ class ProgressStrip(QFrame):
         face = NEWER if is_newer else fold_face(state, fold)
         self.sign.setText(face.sign)
         set_kind(self.sign, face.tint)
-        self.state.setText("Made by a newer version" if is_newer else _state_words(state, fold))
+        self.state.setText("Made by a newer version" if is_newer else _state_words(state, fold, face))
         queue = self._bench.queue
         if is_newer:
             known = f"As far as is known here: {fold_face(state, fold).word}."
@@ -103,7 +113,7 @@ class ProgressStrip(QFrame):
             self.stage.setText(_stage_words(self._stage) if told else "")
         self.stage.setVisible(bool(self.stage.text()))
         self._show_bar(state, fold)
-        self._show_figures(state, fold)
+        self._show_figures(state, fold, goes_on=face is STATES["running"])
         running = self._follower.is_training
         hint = _ALL_IS_TRAINED if fold.waits_to_save else ""
         self.sample.setToolTip(tooltip(hint or _SAMPLE_HINT))
@@ -137,7 +147,7 @@ class ProgressStrip(QFrame):
             self.bar.setRange(0, 0 if state in LIVE else 1)  # a range of nothing is shown as "under way"
             self.bar.setValue(0)
 
-    def _show_figures(self, state: str, fold: RunState) -> None:
+    def _show_figures(self, state: str, fold: RunState, *, goes_on: bool) -> None:
         latest, total = fold.latest, fold.total_steps
         self.figures["step"].show_text(f"{words.count(latest.step)} / {words.count(total)}" if total else "–")
         epochs = fold.training.epochs if fold.training else 0.0
@@ -146,7 +156,6 @@ class ProgressStrip(QFrame):
         )
         until = fold.ended.time if fold.ended else time.time() if state in LIVE else fold.last_time
         self.figures["elapsed"].show_text(words.duration(until - self._launched) if self._launched else "–")
-        goes_on = state in LIVE and fold.silent is None and not fold.waits_to_save
         remaining = fold.remaining_seconds() if goes_on else None
         self.figures["remaining"].show_text("–" if remaining is None else words.duration(remaining))
         self.figures["remaining"].setVisible(state in LIVE)
@@ -173,6 +182,13 @@ class ProgressStrip(QFrame):
         layout.addLayout(figures)
 
 
+_TROUBLE = {
+    UNWATCHED: "No word from this run",
+    SILENT: "No progress",
+    BEING_ENDED: "Being ended without saving",
+    RESULT_WAITS: "Trained. Its result waits to be saved",
+}
+"""What is said of a live run that is not well; the card over it says more."""
 _FIGURES = (("step", "Step"), ("epoch", "Epoch"), ("elapsed", "Elapsed"), ("remaining", "Remaining"))
 
 
@@ -195,16 +211,17 @@ class _Figure(QFrame):
         self.figure.setAccessibleDescription(text)
 
 
-def _state_words(state: str, fold: RunState) -> str:
+def _state_words(state: StateName, fold: RunState, face: StateFace) -> str:
+    if face is UNANSWERED:
+        return f"{STATES[state].word.capitalize()}, no answer yet"
+    if face in _TROUBLE:
+        return _TROUBLE[face]
     if state == "launching":
         return "Starting"
     if state == "running":
-        return "Trained. Its result waits to be saved" if fold.waits_to_save else "Training"
-    if state == "stopping":
-        is_polite = fold.stop is None or (fold.stop.stage == "asked" and fold.stop.next_at is None)
-        return "Stopping: this step is finished and saved first" if is_polite else "Stopping"
-    if state == "pausing":
-        return "Pausing: this step is finished and saved first"
+        return "Training"
+    if state in {"stopping", "pausing"}:
+        return STATES[state].word.capitalize()
     if state == "completed":
         before = fold.before.values.get("rewards/accuracies") if fold.before else None
         after = fold.after.values.get("rewards/accuracies") if fold.after else None
@@ -218,7 +235,8 @@ def _state_words(state: str, fold: RunState) -> str:
     if state == "waiting":
         return "Waiting in the queue"
     if fold.ended is not None and fold.ended.forced:
-        return "Ended without saving its last steps"
+        saved = f"saved up to step {words.count(fold.saved_step)}" if fold.saved_step else "nothing saved"
+        return f"Ended at step {words.count(fold.ended.step)}, {saved}"
     return {"failed": "Ended with an error", "lost": "Lost", "created": "Not started"}[state]
 
 

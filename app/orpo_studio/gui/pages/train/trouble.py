@@ -10,7 +10,7 @@ from orpo_studio.gui.follower import RunFollower
 from orpo_studio.gui.theme import em
 from orpo_studio.gui.widgets.basic import button, card, label, set_kind
 from orpo_studio.gui.workbench import Workbench
-from orpo_studio.runs.live_words import Words, silence_words, stop_words, unwatched_words
+from orpo_studio.runs.live_words import Words, live_words
 
 TICK_MS = 250
 """Shorter than the second that is shown, so that two clocks on one screen do not disagree."""
@@ -75,10 +75,6 @@ class TroubleCard(QFrame):
 
 
 def _words(fold: RunState, now: float) -> Words | None:
-    if (unwatched := unwatched_words(fold, now)) is not None:
-        return unwatched
-    stop = fold.stop
-    if stop is not None:
-        is_quick = stop.stage == "asked" and stop.next_at is None and now - fold.stop_asked < _QUICK_SECONDS
-        return None if is_quick else stop_words(fold, now)
-    return silence_words(fold.silent, now) if fold.silent is not None else None
+    words = live_words(fold, now)
+    is_quick = fold.stop is not None and now - fold.stop_asked < _QUICK_SECONDS
+    return None if words is not None and words.is_calm and is_quick else words
