@@ -77,6 +77,20 @@ def test_that_silence_is_told_with_how_long_and_why_until_the_trainer_is_heard(
     assert "window is closed" in foot.status.text()
 
 
+def test_that_the_log_is_at_hand_where_it_tells_more(qtbot: QtBot, page: TrainPage, run: ScriptedRun) -> None:
+    run.say(TrainerSilent(seconds=240, doing="suspended", cpu_percent=0))
+    qtbot.waitUntil(page.trouble.isVisible)
+    assert page.trouble.show_log.isHidden()
+    run.folder.console_log.write_text("File torch/nn/linear.py, line 125, in forward\n")
+    run.say(TrainerSilent(seconds=240, doing="waiting", cpu_percent=0))
+    qtbot.waitUntil(page.trouble.show_log.isVisible)
+
+    qtbot.mouseClick(page.trouble.show_log, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "linear.py" in page.console.text.toPlainText())
+    assert page.console.fold.text() == "Hide console log"
+    qtbot.waitUntil(lambda: not page.console.text.visibleRegion().isEmpty())
+
+
 def test_that_a_stop_that_is_answered_soon_raises_no_alarm(
     qtbot: QtBot, foot: Foot, page: TrainPage, run: ScriptedRun
 ) -> None:
@@ -117,7 +131,7 @@ def test_that_the_clock_of_each_stage_runs_and_the_next_one_can_be_had_at_once(
     run.say(StopStage(stage="asked", next_at=time.time() + 102))
     qtbot.waitUntil(trouble.isVisible)
     first = trouble.title.text()
-    assert first.startswith("Stopping: no answer yet, terminated in 1:4")
+    assert first.startswith("Stopping: no answer yet, ended without saving in 1:4")
     qtbot.waitUntil(lambda: trouble.title.text() != first, timeout=5000)
     assert "since the checkpoint of step 40 is lost" in trouble.detail.text().replace("the work ", "")
     assert foot.status.text().startswith("Stopping: no answer yet")
@@ -129,8 +143,8 @@ def test_that_the_clock_of_each_stage_runs_and_the_next_one_can_be_had_at_once(
     take(run.folder, "end_now")
 
     run.say(StopStage(stage="terminated", next_at=time.time() + 29))
-    qtbot.waitUntil(lambda: "killed in 0:2" in trouble.title.text())
-    assert trouble.end_now.text() == "Kill now"
+    qtbot.waitUntil(lambda: "ended by force in 0:2" in trouble.title.text())
+    assert trouble.end_now.text() == "End by force now"
     run.say(StopStage(stage="killed"))
     qtbot.waitUntil(trouble.end_now.isHidden)
     assert foot.status.property("kind") == "attention"

@@ -53,6 +53,7 @@ def changes_for(spec: RunSpec, code: str, rows: Sequence[str] = ()) -> list[Chan
         code: of the problem.
         rows: the rows that it comes from.
     """
+    fewer_at_a_time = (_smaller_parts(spec), _recomputing(spec), _shorter(spec))
     changes = {
         "non-finite": (_without(spec, rows), _slower(spec)),
         "non-finite-weights": (_slower(spec), _without(spec, rows)),
@@ -60,7 +61,8 @@ def changes_for(spec: RunSpec, code: str, rows: Sequence[str] = ()) -> list[Chan
         "diverging": (_slower(spec),),
         # The trainer has computed fewer pairs at a time before it gave up.
         "out-of-memory": (_recomputing(spec), _in_four_bits(spec), _shorter(spec)),
-        "memory-ran-out": (_smaller_parts(spec), _recomputing(spec), _shorter(spec)),
+        "memory-ran-out": fewer_at_a_time,
+        "memory-likely-ran-out": fewer_at_a_time,
     }
     return [change for change in changes.get(code, ()) if change is not None]
 

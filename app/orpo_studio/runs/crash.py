@@ -128,8 +128,7 @@ def _killed(machine: Mapping[str, float]) -> Crash:
             f"Memory does not seem to have been short.{figures} Somebody ended it, or a limit of the system did.",
             "{kept}",
         )
-    likely = (
-        "Memory had nearly run out." if total and share >= _NEARLY_ALL else "Most often this means that memory ran out."
-    )
-    hint = f"{SAVE_MEMORY} {{kept}}"
-    return Crash("killed", "The {what} was ended by the system.", f"{likely}{figures}", hint)
+    title, hint = "The {what} was ended by the system.", f"{SAVE_MEMORY} {{kept}}"
+    if total and share >= _NEARLY_ALL:
+        return Crash("memory-likely-ran-out", title, f"Memory had nearly run out.{figures}", hint)
+    return Crash("killed", title, f"Most often this means that memory ran out.{figures}", hint)

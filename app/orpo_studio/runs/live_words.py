@@ -7,6 +7,7 @@ from orpo_studio.words import clock, count, duration
 
 UNWATCHED_SECONDS = 45.0
 END_NOW = "End now without saving"
+END_BY_FORCE = "End by force now"
 
 _DOING = {
     "computing": "Its process computes ({cpu:.0f} % of a processor core): it is slow, or caught in an endless loop.",
@@ -25,12 +26,14 @@ class Words:
         detail: why, and what follows.
         button: what the button says that goes on to the next stage of a stop; empty where there is none.
         is_calm: nothing is wrong so far.
+        speaks_of_log: the console log tells more.
     """
 
     title: str
     detail: str
     button: str = ""
     is_calm: bool = False
+    speaks_of_log: bool = False
 
 
 def stop_title(state: RunState, now: float) -> str:
@@ -45,13 +48,13 @@ def stop_title(state: RunState, now: float) -> str:
     if stop is None or stop.stage == "asked":
         does = "Pausing" if stop is not None and stop.to_pause else "Stopping"
         if left:
-            return f"{does}: no answer yet, terminated in {left}"
+            return f"{does}: no answer yet, ended without saving in {left}"
         if state.job or state.waits_to_save:
             return does
         return f"{does}: this step is finished and saved first" if state.training else f"{does} as soon as it can"
     if stop.stage == "terminated":
-        return f"Told to leave without saving, killed in {left}"
-    return "Killed: the system is ending it"
+        return f"Told to end without saving, ended by force in {left}"
+    return "Ended by force: the system is ending it"
 
 
 def stop_words(state: RunState, now: float) -> Words | None:
@@ -72,7 +75,7 @@ def stop_words(state: RunState, now: float) -> Words | None:
     if stop.stage == "asked":
         return Words(title, since + lost_by_ending(state), END_NOW)
     if stop.stage == "terminated":
-        return Words(title, since + lost_by_ending(state), "Kill now")
+        return Words(title, since + lost_by_ending(state), END_BY_FORCE)
     return Words(title, f"{since}A process that waits for a disk or a driver ends only when that answers.")
 
 
@@ -85,8 +88,9 @@ def silence_words(silent: TrainerSilent, now: float) -> Words:
     """
     since = duration(now - silent.time + silent.seconds)
     doing = _DOING[silent.doing].format(cpu=silent.cpu_percent)
-    where = "The log shows where it stands." if silent.doing != "suspended" else ""
-    return Words(f"No progress for {since}", f"{doing} {where}".strip())
+    if silent.doing == "suspended":
+        return Words(f"No progress for {since}", doing)
+    return Words(f"No progress for {since}", f"{doing} The console log shows where it stands.", speaks_of_log=True)
 
 
 def live_words(state: RunState, now: float) -> Words | None:

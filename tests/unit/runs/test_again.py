@@ -47,6 +47,11 @@ def test_that_no_rate_is_offered_that_is_warned_of(recipe: dict[str, object], of
             "memory-ran-out",
             ["recipe.micro_batch", "recipe.accumulation", "recipe.gradient_checkpointing", "recipe.max_length"],
         ),
+        (
+            "memory-likely-ran-out",
+            ["recipe.micro_batch", "recipe.accumulation", "recipe.gradient_checkpointing", "recipe.max_length"],
+        ),
+        ("killed", []),
         ("disk-full", []),
     ],
 )

@@ -80,11 +80,11 @@ def killed(number: int, log_tail: str = "", **machine: float) -> RunEnded:
     ("machine", "code", "words"),
     [
         ({}, "killed", "Most often this means that memory ran out."),
-        (NEAR, "killed", "Memory had nearly run out. Shortly before, it held 7.9 of 8.0 GiB."),
+        (NEAR, "memory-likely-ran-out", "Memory had nearly run out. Shortly before, it held 7.9 of 8.0 GiB."),
         ({**NEAR, "oom_kills": 1}, "memory-ran-out", "Shortly before, it held 7.9 of 8.0 GiB."),
         (
             {"process_memory_gib": 3.0, "memory_gib": 7.8, "memory_total_gib": 8.0},
-            "killed",
+            "memory-likely-ran-out",
             "it held 3.0 of 8.0 GiB; all programs together held 7.8 GiB.",
         ),
         (

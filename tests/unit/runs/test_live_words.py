@@ -78,9 +78,9 @@ def test_that_each_stage_has_its_words_and_its_way_on() -> None:
     ]
     assert [words and (words.title, words.button) for words in told] == [
         ("Stopping as soon as it can", "End now without saving"),
-        ("Stopping: no answer yet, terminated in 1:00", "End now without saving"),
-        ("Told to leave without saving, killed in 0:30", "Kill now"),
-        ("Killed: the system is ending it", ""),
+        ("Stopping: no answer yet, ended without saving in 1:00", "End now without saving"),
+        ("Told to end without saving, ended by force in 0:30", "End by force now"),
+        ("Ended by force: the system is ending it", ""),
     ]
     assert stop_words(fold(step(1)), now=100) is None
     trains = TrainingStarted(

@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout
 
@@ -94,6 +94,11 @@ class ConsoleCard(QFrame):
     def toggle(self) -> None:
         """Open or close the fold."""
         self._show_open(is_open=self.text.isHidden())
+
+    def open(self) -> None:
+        """Open the fold, and take the keyboard so that arrows move through the text."""
+        self._show_open(is_open=True)
+        self.text.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_open(self, *, is_open: bool) -> None:
         self.text.setVisible(is_open)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
@@ -114,6 +114,7 @@ class TrainPage(Page):
         self._stack = QStackedLayout()
         self._stack.addWidget(before)
         self._stack.addWidget(run)
+        self.trouble.log_wanted.connect(self._show_log)
         self.body.addLayout(self._stack, 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -121,6 +122,11 @@ class TrainPage(Page):
         super().resizeEvent(event)
         bar = self.scroll_area.verticalScrollBar().sizeHint().width()
         self._beside_bar.setContentsMargins(0, 0, em(0.5) + bar, 0)
+
+    def _show_log(self) -> None:
+        self.console.open()
+        # what was unfolded a moment ago has its place only after the next layout
+        QTimer.singleShot(0, self.console, lambda: self.scroll_area.ensureWidgetVisible(self.console))
 
     def _show_subject(self) -> None:
         follower = self.bench.follower

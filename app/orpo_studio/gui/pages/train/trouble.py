@@ -2,7 +2,7 @@
 
 import time
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
 from orpo_studio.events import RunState
@@ -21,6 +21,8 @@ _QUICK_SECONDS = 3.0
 class TroubleCard(QFrame):
     """A card over the progress strip; hidden while all is well."""
 
+    log_wanted = Signal()
+
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._bench = bench
@@ -34,10 +36,12 @@ class TroubleCard(QFrame):
         self.detail = label("", "muted", wrap=True)
         self.stop = button("Stop and save", lambda: bench.request("stop"), hint="Ctrl+.")
         self.end_now = button("", bench.end_now)
+        self.show_log = button("Show console log", self.log_wanted.emit)
         row = QHBoxLayout()
         row.setSpacing(em(0.6))
         row.addWidget(self.sign)
         row.addWidget(self.title, 1)
+        row.addWidget(self.show_log)
         row.addWidget(self.stop)
         row.addWidget(self.end_now)
         layout.addLayout(row)
@@ -71,6 +75,7 @@ class TroubleCard(QFrame):
         self.end_now.setText(words.button)
         self.end_now.setAccessibleName(words.button)
         self.end_now.setVisible(bool(words.button))
+        self.show_log.setVisible(words.speaks_of_log)
         self.stop.setVisible(follower.fold.stop is None)
 
 
