@@ -17,37 +17,42 @@ _ATTENTION = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward,
 }
 
+_Call = tuple[Any, list[Any], dict[str, Any]]
+"""A kernel, its arguments and its options."""
+
 
 class BareKernels:
-    """The kernels of a step, without the adapter's.
+    """The kernels of a step.
 
     Args:
         step: what to record.
-        rank: of the adapter: products of that width are not counted, as if an adapter cost nothing.
+        rank: of the adapter, by which its products are told from the model's.
     """
 
     def __init__(self, step: Callable[[], Any], *, rank: int) -> None:
-        self._calls: list[tuple[Any, list[Any], dict[str, Any]]] = []
+        self._base: list[_Call] = []
+        self._adapter: list[_Call] = []
         made: dict[tuple[Any, ...], torch.Tensor] = {}
         with _Recorder() as recorder:
             step()
         for kernel, arguments, options in recorder.calls:
             shapes = [tuple(value.shape) for value in arguments if isinstance(value, _Shape)]
-            if kernel.overloadpacket in _PRODUCTS and any(rank in shape for shape in shapes):
-                continue
+            is_adapter = kernel.overloadpacket in _PRODUCTS and any(rank in shape for shape in shapes)
             filled = [_fill(made, place, value) for place, value in enumerate(arguments)]
-            self._calls.append((kernel, filled, {name: _fill(made, name, value) for name, value in options.items()}))
+            call = (kernel, filled, {name: _fill(made, name, value) for name, value in options.items()})
+            (self._adapter if is_adapter else self._base).append(call)
 
-    def __len__(self) -> int:
-        return len(self._calls)
+    def seconds(self) -> tuple[float, float]:
+        """Run them once. Returns the seconds of the model's own, and of the adapter's."""
+        return _seconds(self._base), _seconds(self._adapter)
 
-    @torch.no_grad()
-    def seconds(self) -> float:
-        """Run them once and return how long that took."""
-        begun = time.perf_counter()
-        for kernel, arguments, options in self._calls:
-            kernel(*arguments, **options)
-        return time.perf_counter() - begun
+
+@torch.no_grad()
+def _seconds(calls: list[_Call]) -> float:
+    begun = time.perf_counter()
+    for kernel, arguments, options in calls:
+        kernel(*arguments, **options)
+    return time.perf_counter() - begun
 
 
 class _Shape:
@@ -60,7 +65,7 @@ class _Shape:
 class _Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
-        self.calls: list[tuple[Any, list[Any], dict[str, Any]]] = []
+        self.calls: list[_Call] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         options = kwargs or {}
