@@ -17,8 +17,8 @@ BEHIND_MS = 1
 """Between two polls while there is more to read: what waits for the event loop comes first."""
 RETRY_MS = 2000
 """Between two tries to read what could not be read."""
-SLICE_BYTES = 64 * 1024
-"""Read at most in one poll: about 150 events, whose parsing and drawing stay within a frame."""
+SLICE_BYTES = 32 * 1024
+"""Read at most in one poll: about 75 events, whose parsing and drawing stay within a frame."""
 LOCK_EVERY_S = 0.5
 """Between two looks at the lock."""
 

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 LOAD_AFTER_MS = 20
 """pyqtgraph is imported this long after the page was made: the window has painted by then."""
-_BATCH = 300
-"""Events taken in one go: about 4,000 points, 2 ms."""
-_RAPID = 50
+_BATCH = 150
+"""Events taken in one go: about 2,000 points, 1 ms."""
+_RAPID = 25
 """Events at once that no run makes while somebody watches: it is being read again."""
-_MOST_WAITING = 4 * _BATCH
+_MOST_WAITING = 8 * _BATCH
 """So many events wait for the charts at most; the rest waits on the disk, where it takes no memory."""
 
 
