@@ -169,8 +169,9 @@ def available() -> list[str]:
 
 
 class _Loud(Listener):
-    def way_chosen(self, choice: Any, proof: Any) -> None:
-        print(f"    ours: {choice.way}, proven to {getattr(proof, 'figures', None)}", file=sys.stderr)
+    def way_chosen(self, choice: Any, proof: Any, kernels: Any) -> None:
+        proven = f"proven to {getattr(proof, 'figures', None)}"
+        print(f"    ours: {choice.way}, {proven}, {kernels.name} {kernels.reason}", file=sys.stderr)
 
     def way_refused(self, way: Any, reason: str) -> None:
         print(f"    ours: {way} refused: {reason}", file=sys.stderr)

@@ -84,6 +84,7 @@ def meaning(bench: Workbench, machine: Sampler, qtbot: QtBot) -> Meaning:
 @pytest.fixture
 def shown(meaning: Meaning, bench: Workbench, big_folder: Path, qtbot: QtBot) -> Meaning:
     """The card with the model of 8 billion parameters read."""
+    bench.draft.set("recipe.gradient_checkpointing", "off")
     bench.draft.set("model.path", str(big_folder))
     qtbot.waitUntil(lambda: "GiB" in meaning.memory.figure.text(), timeout=60_000)
     return meaning
@@ -127,8 +128,19 @@ def test_that_one_click_takes_the_change_and_one_undo_takes_it_back(shown, bench
     assert bench.draft.value(find_option("recipe.accumulation")) == 4
 
 
+def test_that_checkpointing_that_comes_on_by_itself_is_told_with_what_it_saves(shown, bench):
+    without = shown.memory.figure.text().removesuffix(" GiB").split(" to ")[1]
+    bench.draft.set("recipe.gradient_checkpointing", "auto")
+    card = shown.memory
+    assert card.verdict.text().startswith("✓ Fits")
+    assert f"Gradient checkpointing comes on by itself: without it, {without} GiB might be needed." in card.note.text()
+    bench.draft.set("recipe.max_length", 64)
+    assert card.verdict.text().startswith("✓ Fits")
+    assert "checkpointing" not in card.note.text()
+
+
 def test_that_the_largest_that_fits_keeps_the_pairs_of_a_step(shown, bench, qtbot):
-    bench.draft.set("recipe.gradient_checkpointing", True)
+    bench.draft.set("recipe.gradient_checkpointing", "on")
     card = shown.memory
     assert card.verdict.text().startswith("✓ Fits")
     assert not card._savings.isVisible()
@@ -142,7 +154,7 @@ def test_that_the_largest_that_fits_keeps_the_pairs_of_a_step(shown, bench, qtbo
 
 
 def test_that_the_longest_length_that_fits_can_be_taken(shown, bench, qtbot):
-    bench.draft.set("recipe.gradient_checkpointing", True)
+    bench.draft.set("recipe.gradient_checkpointing", "on")
     card = shown.memory
     longest = int(card.limits["max_length"].text().removesuffix(" tokens").replace(",", ""))
     qtbot.mouseClick(card.uses["max_length"], Qt.MouseButton.LeftButton)

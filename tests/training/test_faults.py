@@ -68,7 +68,8 @@ def test_that_memory_too_short_for_a_pair_names_what_each_change_would_save(
 
     monkeypatch.setattr(Scorer, "score", no_memory)
 
-    events = run(make_run(tmp_path, tiny_model, pairs_file, recipe={"max_length": 500_000}))
+    recipe = {"max_length": 500_000, "gradient_checkpointing": "off"}
+    events = run(make_run(tmp_path, tiny_model, pairs_file, recipe=recipe))
 
     problem = error(events)
     assert (outcome(events), problem.code) == ("failed", "out-of-memory")

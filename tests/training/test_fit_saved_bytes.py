@@ -33,7 +33,7 @@ def alive_after_forward(folder: Path, spec: RunSpec, way: Way) -> int:
     loaded = load_for_training(spec, inspect_model(folder))
     model = loaded.model.train()
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    if spec.recipe.gradient_checkpointing:
+    if spec.recipe.gradient_checkpointing == "on":
         base.activation_checkpointing_enable({"use_reentrant": False})
     ids = torch.randint(0, VOCABULARY, (2, LENGTH))
     mask = torch.ones_like(ids)
@@ -59,7 +59,7 @@ def of_one_block(tmp_path: Path, family: str, way: Way = "padded", **recipe: Any
     fed = 2 * LENGTH
     batch = Batch(fed, fed, fed, fed * LENGTH, rows=2, length=LENGTH)
     kept = kept_by_block(shape.blocks[0], shape, spec.recipe, batch, on_gpu=False, way=way)
-    return counts[1] - counts[0], kept.checkpointed if spec.recipe.gradient_checkpointing else kept.saved
+    return counts[1] - counts[0], kept.checkpointed if spec.recipe.gradient_checkpointing == "on" else kept.saved
 
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -77,9 +77,9 @@ RECIPES: dict[str, dict[str, Any]] = {
     "nf4 bf16": {"quantization": "nf4", "precision": "bf16"},
     "8bit": {"quantization": "8bit"},
     "8bit bf16": {"quantization": "8bit", "precision": "bf16"},
-    "checkpointing": {"gradient_checkpointing": True},
-    "checkpointing bf16": {"gradient_checkpointing": True, "precision": "bf16"},
-    "checkpointing 8bit": {"gradient_checkpointing": True, "quantization": "8bit", "precision": "bf16"},
+    "checkpointing": {"gradient_checkpointing": "on"},
+    "checkpointing bf16": {"gradient_checkpointing": "on", "precision": "bf16"},
+    "checkpointing 8bit": {"gradient_checkpointing": "on", "quantization": "8bit", "precision": "bf16"},
 }
 
 

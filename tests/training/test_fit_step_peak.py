@@ -49,7 +49,7 @@ def peak_of_step(model: Path, spec: RunSpec, way: Way) -> int:
     """Return the most bytes alive at once, parameters not counted, over forward pass, loss and backward pass."""
     loaded = load_for_training(spec, inspect_model(model))
     trained = loaded.model.train()
-    if spec.recipe.gradient_checkpointing:
+    if spec.recipe.gradient_checkpointing == "on":
         base = trained.get_base_model() if hasattr(trained, "get_base_model") else trained
         base.activation_checkpointing_enable({"use_reentrant": False})
     scorer = Scorer(Choice(way, "a test asks"), 0, answer_only=False, device=torch.device("cpu"), stock=lambda *_: ())
@@ -71,8 +71,8 @@ def peak_of_step(model: Path, spec: RunSpec, way: Way) -> int:
 RECIPES: dict[str, dict[str, Any]] = {
     "lora": {},
     "lora bf16": {"precision": "bf16"},
-    "checkpointing": {"gradient_checkpointing": True},
-    "checkpointing bf16": {"gradient_checkpointing": True, "precision": "bf16"},
+    "checkpointing": {"gradient_checkpointing": "on"},
+    "checkpointing bf16": {"gradient_checkpointing": "on", "precision": "bf16"},
     "full": {"adapter": "full"},
     "full bf16": {"adapter": "full", "precision": "bf16"},
     "nf4": {"quantization": "nf4", "precision": "bf16"},

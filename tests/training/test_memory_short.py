@@ -10,10 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from helpers.families import write_family
-from helpers.training import error, losses, make_run, of_kind, outcome, run
+from helpers.training import ask_at_step, error, losses, make_run, of_kind, outcome, run
 from helpers.watched_trainer import difference, watch
 from orpo_studio.events import Event, PathChosen, Problem
 from orpo_studio.runs import RunFolder
+from orpo_studio.trainer import checkpoints, recomputing
 from orpo_studio.trainer.orpo import StudioOrpoTrainer
 from orpo_studio.trainer.scoring.batch import PairBatch
 from orpo_studio.trainer.scoring.scorer import Scorer
@@ -56,6 +57,16 @@ def short_backward(monkeypatch: pytest.MonkeyPatch, fits: Fits) -> None:
         return original(self, model, inputs, *arguments, **options)
 
     monkeypatch.setattr(StudioOrpoTrainer, "compute_loss", compute_loss)
+
+
+def one_by_one(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a step that computes its pairs one by one, as it would after the memory ran short."""
+
+    def computes(self: StudioOrpoTrainer, *arguments: Any) -> Any:
+        self._at_once = 1
+        return compute(self, *arguments)
+
+    return computes
 
 
 def at_most(pairs: int) -> Fits:
@@ -134,7 +145,7 @@ def test_that_a_pair_that_does_not_fit_ends_the_run_in_words(
 ) -> None:
     short(monkeypatch, at_most(0))
 
-    events = run(make_run(tmp_path, tiny_model, pairs_file, recipe=RECIPE))
+    events = run(make_run(tmp_path, tiny_model, pairs_file, recipe={**RECIPE, "gradient_checkpointing": "off"}))
 
     assert outcome(events) == "failed"
     assert error(events).code == "out-of-memory"
@@ -144,6 +155,59 @@ def test_that_a_pair_that_does_not_fit_ends_the_run_in_words(
     assert "Close other programs" in error(events).hint
     warnings = [problem for problem in of_kind(events, Problem) if problem.severity == "warning"]
     assert [warning.code for warning in warnings] == ["memory-short", "memory-short"]
+
+
+def test_that_what_is_kept_of_a_single_pair_is_computed_again_where_it_does_not_fit(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = {**RECIPE, "lora_dropout": 0.2}
+    whole, short, parts = (
+        make_run(tmp_path / name, tiny_model, pairs_file, recipe=recipe) for name in ("whole", "short", "parts")
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(StudioOrpoTrainer, "_compute", one_by_one(StudioOrpoTrainer._compute))
+        without = run(whole)
+    recomputed: list[bool] = []
+    original = StudioOrpoTrainer.compute_loss
+
+    def compute_loss(self: StudioOrpoTrainer, model: Any, inputs: Any, *arguments: Any, **options: Any) -> Any:
+        recomputed.append(self._loaded.model.is_activation_checkpointing)
+        if not (len(inputs["pairs"]) == 1 and recomputed[-1]):
+            raise no_memory()
+        return original(self, model, inputs, *arguments, **options)
+
+    monkeypatch.setattr(StudioOrpoTrainer, "compute_loss", compute_loss)
+    events = run(short)
+
+    assert outcome(events) == "completed"
+    assert halvings(events) == [
+        "Memory ran short; from here on 2 pairs are computed at a time.",
+        "Memory ran short; from here on one pair is computed at a time.",
+        "Memory ran short; from here on activations are computed twice instead of kept.",
+    ]
+    assert losses(events) == pytest.approx(losses(without), abs=2e-5)
+    assert difference(adapter(short), adapter(whole)) < 1e-3
+
+    with monkeypatch.context() as patch:
+        ask_at_step(patch, 2, parts, "stop")
+        first = run(parts)
+    recomputed.clear()
+    second = run(parts)
+    assert all(recomputed), "a resumed run begins as it was left"
+    assert losses(first + second) == losses(events)
+
+
+def test_that_a_run_begins_with_it_where_it_would_not_fit_without(
+    tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for free, setting, wanted in ((2**40, "auto", False), (2**20, "auto", True), (2**20, "off", False)):
+        monkeypatch.setattr(recomputing, "_free_in_main_memory", lambda free=free: float(free))
+        folder = make_run(
+            tmp_path / f"{free} {setting}", tiny_model, pairs_file, recipe={"gradient_checkpointing": setting}
+        )
+        run(folder)
+        last = checkpoints.complete_checkpoints(folder.checkpoints)[-1]
+        assert last.course["recomputes"] is wanted
 
 
 def test_that_a_router_of_experts_is_spoken_of_where_there_is_one(

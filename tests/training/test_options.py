@@ -19,12 +19,12 @@ OPTIONS: dict[str, tuple[dict[str, Any], tuple[float, float]]] = {
     "dora": ({"use_dora": True}, EXACT),
     "rslora": ({"use_rslora": True}, EXACT),
     "full": ({"adapter": "full", "learning_rate": 1e-3}, EXACT),
-    "checkpointing": ({"gradient_checkpointing": True}, EXACT),
-    "full, checkpointing": ({"adapter": "full", "learning_rate": 1e-3, "gradient_checkpointing": True}, EXACT),
+    "checkpointing": ({"gradient_checkpointing": "on"}, EXACT),
+    "full, checkpointing": ({"adapter": "full", "learning_rate": 1e-3, "gradient_checkpointing": "on"}, EXACT),
     "bf16": ({"precision": "bf16"}, SIXTEEN_BITS),
     "full, bf16": ({"adapter": "full", "learning_rate": 1e-3, "precision": "bf16"}, SIXTEEN_BITS),
     "nf4": ({"quantization": "nf4"}, EXACT),
-    "nf4, checkpointing, dora": ({"quantization": "nf4", "gradient_checkpointing": True, "use_dora": True}, EXACT),
+    "nf4, checkpointing, dora": ({"quantization": "nf4", "gradient_checkpointing": "on", "use_dora": True}, EXACT),
     "8-bit": ({"quantization": "8bit"}, EIGHT_BIT),
 }
 

@@ -247,7 +247,7 @@ def test_that_a_model_without_a_template_gets_the_plain_one_for_good(tmp_path: P
 def test_that_gradient_checkpointing_gives_the_same_losses(tmp_path: Path, tiny_model: Path, pairs_file: Path) -> None:
     recipe = {"max_steps": 3}
     plain = run(make_run(tmp_path / "a", tiny_model, pairs_file, recipe=recipe))
-    saving = run(make_run(tmp_path / "b", tiny_model, pairs_file, recipe={**recipe, "gradient_checkpointing": True}))
+    saving = run(make_run(tmp_path / "b", tiny_model, pairs_file, recipe={**recipe, "gradient_checkpointing": "on"}))
 
     assert losses(saving) == pytest.approx(losses(plain), rel=1e-5)
 

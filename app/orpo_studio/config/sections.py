@@ -4,7 +4,9 @@ Where a default differs from TRL's, the help says why. Sources: Hong et al. 2024
 paper's schedule; PEFT and TRL documentation for the rest.
 """
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import field_validator
 
 from orpo_studio.config.option import Level, Section, option
 
@@ -288,11 +290,16 @@ class RecipeSection(Section):
         },
         help="Number format of the computation.",
     )
-    gradient_checkpointing: bool = option(
-        False,
+    gradient_checkpointing: Literal["auto", "on", "off"] = option(
+        "auto",
         title="Gradient checkpointing",
         group="Memory",
-        help="Recompute activations in the backward pass: far less memory, about a third more time.",
+        choices={
+            "auto": "Automatic: only where the memory would not be enough without",
+            "on": "On",
+            "off": "Off",
+        },
+        help="Recompute activations in the backward pass: far less memory, about a third more time, the same result.",
     )
     schedule: Literal["linear", "cosine", "constant", "inverse_sqrt"] = option(
         "linear",
@@ -345,6 +352,12 @@ class RecipeSection(Section):
         le=2**31 - 1,
         help="Start of the random numbers. The same seed on the same machine repeats a run.",
     )
+
+    @field_validator("gradient_checkpointing", mode="before")
+    @classmethod
+    def _as_once_written(cls, value: Any) -> Any:
+        """Read files from before there was "auto"."""
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
 
 
 class TrainSection(Section):

@@ -32,6 +32,7 @@ def _largest(case: Case, name: str, steps: int, size: int, free_bytes: float) ->
     """Return the largest of ``size, 2·size … steps·size`` that fits; memory only grows with it, so halving finds it."""
     if not estimate(case).is_whole:
         return None
+    case = case.settled()  # what would only fit at the price of time is no offer
 
     def fits(number: int) -> bool:
         return estimate(case.having(**{name: number * size})).high <= free_bytes

@@ -10,7 +10,7 @@ weights        16-bit or float32 as they are computed with; full fine-tuning: fl
 adapter        float32, and under autocast a 16-bit copy
 optimizer      gradients 4 bytes a trained parameter; AdamW 8, RMSprop 4. 8-bit AdamW 2.03, but 8 for embeddings and
                matrices under 4096 elements; paged ones move to main memory, so they take nothing of a card. On a card
-               the step of AdamW and RMSprop takes 4 more, when the activations are gone.
+               the step of RMSprop takes 4 more, when the activations are gone; AdamW's is one kernel, in place.
 activations    see ``activations``; with gradient checkpointing the blocks' inputs and one block at a time
 head           packed and padded: 1.1 chunks of float32 logits, 1.6 under autocast (one takes 32 MiB on a CPU, 256 MiB
                on a card), its gradient once more where it is trained, and scored tokens · d kept;
@@ -56,6 +56,7 @@ class Case:
         on_gpu: trained on a card; else on the CPU, in main memory.
         way: how micro-batches are computed.
         lengths: of the real pairs; None where they are not known.
+        free: bytes there are for it, by which automatic gradient checkpointing goes; None where that is not known.
     """
 
     recipe: RecipeSection
@@ -63,6 +64,20 @@ class Case:
     on_gpu: bool = True
     way: Way = "packed"
     lengths: PairLengths | None = field(default=None, compare=False)
+    free: float | None = None
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether gradient checkpointing is on: where it is automatic, only where the memory is not enough without."""
+        setting = self.recipe.gradient_checkpointing
+        if setting != "auto" or self.free is None:
+            return setting == "on"
+        without = estimate(self.having(gradient_checkpointing="off"))
+        return without.is_whole and without.high > self.free
+
+    def settled(self) -> "Case":
+        """Return the same case with gradient checkpointing on or off as it is here, whatever else is changed."""
+        return self.having(gradient_checkpointing="on" if self.recomputes else "off")
 
     def having(self, **changes: object) -> "Case":
         """Return the same case with other settings."""
@@ -173,7 +188,7 @@ def _optimizer(case: Case, trained: int, passing: float) -> float:
     """Return gradients and states; of the step's own memory what goes beyond ``passing``, which is gone by then."""
     recipe = case.recipe
     if recipe.optimizer in {"adamw", "rmsprop"}:
-        step = 4.0 * trained if case.on_gpu else 0.0
+        step = 4.0 * trained if case.on_gpu and recipe.optimizer == "rmsprop" else 0.0
         return 4.0 * trained + state_bytes(case, trained) + max(0.0, step - passing)
     if recipe.optimizer == "paged_adamw_8bit" and case.on_gpu:
         return 4.0 * trained
@@ -212,7 +227,7 @@ def _activations(case: Case, batch: Batch, passing: float) -> float | None:
         for block in shape.blocks
     ]
     around = batch.fed * 2.0 * formats.stream * shape.hidden  # the embeddings and the last norm
-    if recipe.gradient_checkpointing:
+    if case.recomputes:
         inputs = sum(count * block.checkpointed for count, block in kept)
         return around + inputs + max(0.0, max(_again(block) for _, block in kept) - passing)
     saved = sum(count * block.saved for count, block in kept)

@@ -31,6 +31,7 @@ class Saving:
 
 def savings(case: Case, free_bytes: float) -> list[Saving]:
     """Return the changes that save memory, the largest first; none where the estimate is not whole."""
+    case = case.settled()
     now = estimate(case)
     if not now.is_whole:
         return []
@@ -44,8 +45,8 @@ def savings(case: Case, free_bytes: float) -> list[Saving]:
 
 def _proposals(case: Case) -> Iterator[tuple[str, dict[str, Any]]]:
     recipe = case.recipe
-    if not recipe.gradient_checkpointing:
-        yield "Switch on gradient checkpointing (about a third more time)", {"recipe.gradient_checkpointing": True}
+    if not case.recomputes:
+        yield "Switch on gradient checkpointing (about a third more time)", {"recipe.gradient_checkpointing": "on"}
     if recipe.micro_batch > 1:
         half = recipe.micro_batch // 2
         accumulation = -(-recipe.micro_batch * recipe.accumulation // half)

@@ -94,9 +94,9 @@ def _smaller_parts(spec: RunSpec) -> Change | None:
 
 
 def _recomputing(spec: RunSpec) -> Change | None:
-    if spec.recipe.gradient_checkpointing:
+    if spec.recipe.gradient_checkpointing == "on":
         return None
-    return Change("Start again with gradient checkpointing", {"recipe.gradient_checkpointing": True})
+    return Change("Start again with gradient checkpointing", {"recipe.gradient_checkpointing": "on"})
 
 
 def _in_four_bits(spec: RunSpec) -> Change | None:

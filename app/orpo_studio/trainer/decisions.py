@@ -10,12 +10,17 @@ from orpo_studio.trainer.context import JobContext
 from orpo_studio.trainer.orpo import Listener
 from orpo_studio.trainer.saving import NotSavedError
 from orpo_studio.trainer.scoring.first_batch import Proof
+from orpo_studio.trainer.scoring.kernels import APART, VARLEN, KernelChoice
 from orpo_studio.trainer.scoring.ladder import Choice, Way
 
 _WAYS = {
     Way.PACKED: "Each prompt is computed once for both answers, without padding, and without a tensor of all logits",
     Way.PADDED: "Pairs are padded as in TRL, without a tensor of all logits",
     Way.STOCK: "TRL's own forward pass computes the loss: padded batches, all logits",
+}
+_KERNELS = {
+    VARLEN: "Attention is computed by one variable-length call for all pairs",
+    APART: "Attention is computed by a call for each side of each pair",
 }
 
 
@@ -25,9 +30,11 @@ class Decisions(Listener):
     def __init__(self, context: JobContext, is_stopping: Callable[[], bool] = lambda: False) -> None:
         self._context, self._is_stopping = context, is_stopping
 
-    def way_chosen(self, choice: Choice, proof: Proof | None) -> None:
-        """Say which way runs, why, and by what it was proven."""
+    def way_chosen(self, choice: Choice, proof: Proof | None, kernels: KernelChoice) -> None:
+        """Say which way runs, why, by what it was proven, and which kernel attends."""
         reason = f"{_WAYS[choice.way]}, because {choice.reason}.{_proven(proof)}"
+        if choice.way is Way.PACKED and kernels.name:
+            reason += f" {_KERNELS[kernels.name]}, because {kernels.reason}."
         self._context.say(PathChosen(path=choice.way.value, reason=reason))
 
     def fused_refused(self, reason: str) -> None:
@@ -64,6 +71,17 @@ class Decisions(Listener):
             "More was asked for than is free. The step was computed again from its start: no pair was lost or counted "
             "twice.",
             f"{same} Next time, start with a micro-batch of {at_once}{accumulation}.",
+            more=reason,
+        )
+
+    def recomputes(self, reason: str) -> None:
+        """Warn that steps take longer from now on."""
+        self._warn(
+            "memory-short",
+            "Memory ran short; from here on activations are computed twice instead of kept.",
+            "More was asked for than is free, even for one pair. Gradient checkpointing was switched on, and the step "
+            "computed again from its start: no pair was lost or counted twice.",
+            "The result stays the same; a step takes about a third longer.",
             more=reason,
         )
 

@@ -20,11 +20,13 @@ from orpo_studio.trainer import checkpoints
 from orpo_studio.trainer.length_groups import LengthGroups
 from orpo_studio.trainer.load import Loaded
 from orpo_studio.trainer.non_finite import MOST_SKIPPED, NonFiniteError, WeightWatch
+from orpo_studio.trainer.plan import RECOMPUTING
 from orpo_studio.trainer.problems import is_out_of_memory, own_words
 from orpo_studio.trainer.saving import CheckpointSaver, NotSavedError, bytes_to_save
 from orpo_studio.trainer.scoring.attention import CannotPackError
 from orpo_studio.trainer.scoring.batch import PairBatch, PairDataset, collate
 from orpo_studio.trainer.scoring.first_batch import NotProvenError, Proof, Tolerance, prove
+from orpo_studio.trainer.scoring.kernels import KernelChoice
 from orpo_studio.trainer.scoring.ladder import Choice, Way, choose_way, has_router_loss
 from orpo_studio.trainer.scoring.scorer import Scorer
 from orpo_studio.trainer.step import FIGURES, Step, Weights, micro_batch_weights
@@ -34,8 +36,8 @@ from orpo_studio.trainer.tokens import TokenizedPair
 class Listener:
     """What hears of the trainer's decisions; here it does nothing."""
 
-    def way_chosen(self, choice: Choice, proof: Proof | None) -> None:
-        """Hear which way runs from the first step on, and how it was proven."""
+    def way_chosen(self, choice: Choice, proof: Proof | None, kernels: KernelChoice) -> None:
+        """Hear which way runs from the first step on, how it was proven, and which kernel attends."""
 
     def fused_refused(self, reason: str) -> None:
         """Hear that the fused layers did not stand the proof, so that layers are computed as they came."""
@@ -51,6 +53,9 @@ class Listener:
             reason: what the library said that asked for too much.
             is_exact: the result stays the same; the loss of a router of experts is a mean over the parts instead.
         """
+
+    def recomputes(self, reason: str) -> None:
+        """Hear that from now on activations are computed again in the backward pass; ``reason`` as above."""
 
     def saved(self, checkpoint: checkpoints.Checkpoint) -> None:
         """Hear of a complete checkpoint."""
@@ -89,6 +94,7 @@ class StudioOrpoTrainer(ORPOTrainer):
         seconds: returns the time spent training so far, over all attempts.
         keep: complete checkpoints to keep.
         way: the way to compute by; None for the fastest that the model can take.
+        may_recompute: whether gradient checkpointing may be switched on where memory is not enough for one pair.
     """
 
     control: TrainerControl
@@ -108,6 +114,7 @@ class StudioOrpoTrainer(ORPOTrainer):
         objective: Objective | None = None,
         lengths: list[int] | None = None,
         way: Way | None = None,
+        may_recompute: bool = False,
     ) -> None:
         self._loaded, self._lengths = loaded, lengths
         self._objective = objective or Objective()
@@ -134,6 +141,7 @@ class StudioOrpoTrainer(ORPOTrainer):
         self._home = Path(config.output_dir)
         self._saver = CheckpointSaver(self._home, keep, seconds, self._course)
         self._at_once = config.per_device_train_batch_size
+        self._may_recompute, self._recomputes = may_recompute, config.activation_checkpointing
         self._is_proven = False
         self._step = Step()
         self._made: list[TokenizedPair] = []
@@ -151,6 +159,11 @@ class StudioOrpoTrainer(ORPOTrainer):
     def at_once(self) -> int:
         """How many pairs are computed together at most: the micro-batch, or fewer since memory was short."""
         return self._at_once
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether activations are computed again in the backward pass."""
+        return self._recomputes
 
     def take_tokens(self) -> int:
         """Return how many tokens, padding not counted, were trained on since the last call."""
@@ -173,7 +186,13 @@ class StudioOrpoTrainer(ORPOTrainer):
         """Train on from a checkpoint as the trainer that wrote it would have: what it decided decides the rounding."""
         course = checkpoint.course
         self._at_once = min(self._at_once, int(course.get("at_once", self._at_once)))
-        self._scorer.begin_at(str(course.get("way", "")), is_fused=bool(course.get("is_fused", True)))
+        self._scorer.begin_at(
+            str(course.get("way", "")),
+            is_fused=bool(course.get("is_fused", True)),
+            kernel=str(course.get("kernel", "")),
+        )
+        if course.get("recomputes") and self._may_recompute:
+            self._recompute()
         self.train(resume_from_checkpoint=str(checkpoint.path))
 
     def load_weights(self, checkpoint: checkpoints.Checkpoint) -> None:
@@ -206,7 +225,7 @@ class StudioOrpoTrainer(ORPOTrainer):
         return [Weights(1 / max(tokens, 1), 1 / max(pairs, 1))] * len(batches)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ARG002 - the library's signature
-        """Compute a micro-batch's loss and gradients, in smaller parts where memory is short.
+        """Compute a micro-batch's loss and gradients, in smaller parts where memory is short, then with less kept.
 
         An error for want of memory can leave gradients half added up. So all micro-batches of the step are computed
         again then, in their order: no pair is lost or counted twice, and the weights of the parts are those of the
@@ -225,13 +244,13 @@ class StudioOrpoTrainer(ORPOTrainer):
                 for index in wanted:
                     loss = self._compute(model, step.batches[index], step.weights[index])
             except Exception as error:
-                if not is_out_of_memory(error) or not self._may_halve():
+                if not is_out_of_memory(error) or not self._can_save_memory():
                     raise
                 reason = own_words(error)
             else:
                 return loss
             # Outside the handler: until it is left, the error's frames hold what must be freed.
-            self._halve(reason)
+            self._save_memory(reason)
             model.zero_grad(set_to_none=True)
             step.begin_again()
             wanted = list(range(step.begun))
@@ -327,16 +346,26 @@ class StudioOrpoTrainer(ORPOTrainer):
 
     # --- memory
 
-    def _may_halve(self) -> bool:
+    def _can_save_memory(self) -> bool:
         # Other processes would wait for this one's gradients for ever.
-        return self._at_once > 1 and self.accelerator.num_processes == 1
+        is_alone = self.accelerator.num_processes == 1
+        return is_alone and (self._at_once > 1 or (self._may_recompute and not self._recomputes))
 
-    def _halve(self, reason: str) -> None:
-        largest = max(map(len, self._step.batches))
-        self._at_once = max(1, min(self._at_once, largest) // 2)
+    def _save_memory(self, reason: str) -> None:
+        """Compute fewer pairs together, or, where it is one already, their activations again."""
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        if self._at_once == 1:
+            self._recompute()
+            self._listener.recomputes(reason)
+            return
+        largest = max(map(len, self._step.batches))
+        self._at_once = max(1, min(self._at_once, largest) // 2)
         self._listener.memory_short(self._at_once, reason, is_exact=not has_router_loss(self.model))
+
+    def _recompute(self) -> None:
+        self._recomputes = True
+        self.accelerator.unwrap_model(self.model).activation_checkpointing_enable(RECOMPUTING)
 
     # --- the way
 
@@ -348,7 +377,7 @@ class StudioOrpoTrainer(ORPOTrainer):
         proof = None
         while self.way is not Way.STOCK and proof is None:
             proof = self._try_to_prove(model, batch)
-        self._listener.way_chosen(self._scorer.choice, proof)
+        self._listener.way_chosen(self._scorer.choice, proof, self._scorer.kernels)
 
     def _try_to_prove(self, model: Any, batch: PairBatch) -> Proof | None:
         way = self.way
@@ -399,7 +428,13 @@ class StudioOrpoTrainer(ORPOTrainer):
 
     def _course(self) -> dict[str, Any]:
         """Return the decisions on which the rounding of later steps depends."""
-        return {"way": self.way.value, "is_fused": self._scorer.is_fused, "at_once": self._at_once}
+        return {
+            "way": self.way.value,
+            "is_fused": self._scorer.is_fused,
+            "kernel": self._scorer.kernels.name,
+            "at_once": self._at_once,
+            "recomputes": self._recomputes,
+        }
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Save a checkpoint, or go on without it where the listener says so.

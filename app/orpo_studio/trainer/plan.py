@@ -21,11 +21,18 @@ _OPTIMIZERS = {
     "paged_adamw_8bit": "paged_adamw_8bit",
     "rmsprop": "rmsprop",
 }
+_ON_A_CARD = {"adamw": "adamw_torch_fused"}
+"""One kernel for all weights, which needs no memory of its own."""
+RECOMPUTING = {"use_reentrant": False}
+"""How activations are computed again."""
 
 
-def trl_config(spec: RunSpec, plan: Plan, precision: Precision, *, device: str, home: Path) -> ORPOConfig:
+def trl_config(
+    spec: RunSpec, plan: Plan, precision: Precision, *, device: str, home: Path, recomputes: bool
+) -> ORPOConfig:
     """Return TRL's configuration. When to log, measure and save is the reporter's to say, hence the three "no"."""
     recipe = spec.recipe
+    optimizer = _OPTIMIZERS[recipe.optimizer]
     options: dict[str, Any] = {
         "output_dir": str(home),
         "beta": recipe.lambda_,
@@ -35,7 +42,7 @@ def trl_config(spec: RunSpec, plan: Plan, precision: Precision, *, device: str, 
         "learning_rate": recipe.learning_rate,
         "lr_scheduler_type": _SCHEDULES[recipe.schedule],
         "warmup_steps": plan.warmup_steps,
-        "optim": _OPTIMIZERS[recipe.optimizer],
+        "optim": _ON_A_CARD.get(recipe.optimizer, optimizer) if device == "cuda" else optimizer,
         "weight_decay": recipe.weight_decay,
         "max_grad_norm": recipe.max_grad_norm,
         "max_steps": plan.total_steps,
@@ -47,8 +54,8 @@ def trl_config(spec: RunSpec, plan: Plan, precision: Precision, *, device: str, 
         "use_cpu": device == "cpu",
         "dataloader_pin_memory": device == "cuda",
         "gradient_checkpointing": False,
-        "activation_checkpointing": recipe.gradient_checkpointing,
-        "activation_checkpointing_kwargs": {"use_reentrant": False} if recipe.gradient_checkpointing else None,
+        "activation_checkpointing": recomputes,
+        "activation_checkpointing_kwargs": RECOMPUTING if recomputes else None,
         "logging_strategy": "no",
         "eval_strategy": "no",
         "save_strategy": "no",

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -14,6 +15,7 @@ from orpo_studio.data.plan import plan_of
 from orpo_studio.data.prepared import PreparedData
 from orpo_studio.data.problem import ConversionCancelled
 from orpo_studio.events import ProbeFinished, Stage
+from orpo_studio.models.card import ModelCard
 from orpo_studio.runs import Job
 from orpo_studio.trainer.adapter import load_for_training
 from orpo_studio.trainer.context import JobContext
@@ -26,8 +28,10 @@ from orpo_studio.trainer.plan import trl_config
 from orpo_studio.trainer.probe_memory import PeakMemory
 from orpo_studio.trainer.probe_rows import ProbeRows, choose_probe_rows
 from orpo_studio.trainer.problems import StopNow, TrainerProblem
+from orpo_studio.trainer.recomputing import begins_recomputing, pair_lengths
 from orpo_studio.trainer.scoring.batch import PairDataset
 from orpo_studio.trainer.scoring.first_batch import Proof
+from orpo_studio.trainer.scoring.kernels import KernelChoice
 from orpo_studio.trainer.scoring.ladder import Choice, choose_way
 
 STEPS = 2
@@ -53,7 +57,7 @@ def probe(context: JobContext) -> None:
         loaded = load_for_training(context.spec, card)
         advance = context.stage("tokenize", "Look for the longest pairs", unit="pairs")
         rows = choose_probe_rows(context.spec, data, loaded, choose_way(loaded.model).way, advance)
-        context.say(_steps(context, data, loaded, rows, memory))
+        context.say(_steps(context, data, loaded, rows, memory, card=card))
 
 
 def _prepare(context: JobContext) -> PreparedData:
@@ -71,11 +75,22 @@ def _prepare(context: JobContext) -> PreparedData:
 
 
 def _steps(
-    context: JobContext, data: PreparedData, loaded: Loaded, rows: ProbeRows, memory: PeakMemory
+    context: JobContext, data: PreparedData, loaded: Loaded, rows: ProbeRows, memory: PeakMemory, *, card: ModelCard
 ) -> ProbeFinished:
     spec, name, title = context.spec, *_STAGE
     plan = replace(make_plan(spec, data.summary.train), total_steps=_MOST_STEPS)
-    config = trl_config(spec, plan, loaded.precision, device=loaded.device.type, home=context.folder.checkpoints)
+    lengths = pair_lengths(
+        np.array([(len(pair.chosen), len(pair.rejected)) for pair in rows.heaviest]),
+        np.array([(pair.chosen_prompt, pair.rejected_prompt) for pair in rows.heaviest]),
+    )
+    config = trl_config(
+        spec,
+        plan,
+        loaded.precision,
+        device=loaded.device.type,
+        home=context.folder.checkpoints,
+        recomputes=begins_recomputing(spec, card, lengths, choose_way(loaded.model).way),
+    )
     config.train_sampling_strategy = "sequential"
     memory.start()
     watch = _StepWatch(context)
@@ -84,6 +99,7 @@ def _steps(
         config=config,
         objective=Objective(answer_only=spec.recipe.sft_tokens == "answer", mean_over=spec.recipe.mean_over),
         pairs=PairDataset(rows.heaviest),
+        may_recompute=spec.recipe.gradient_checkpointing == "auto",
         reporter=watch,
         listener=_Listening(context, watch),
         measure=lambda _step, _epoch: None,
@@ -161,14 +177,19 @@ class _Listening(Decisions):
         super().__init__(context)
         self._watch = watch
 
-    def way_chosen(self, choice: Choice, proof: Proof | None) -> None:
+    def way_chosen(self, choice: Choice, proof: Proof | None, kernels: KernelChoice) -> None:
         """The comparison with TRL on the first batch is over: the step itself begins."""
-        super().way_chosen(choice, proof)
+        super().way_chosen(choice, proof, kernels)
         self._watch.begin()
 
     def memory_short(self, at_once: int, reason: str, *, is_exact: bool) -> None:
         """The step is computed again from its start, by fewer pairs at once."""
         super().memory_short(at_once, reason, is_exact=is_exact)
+        self._watch.begin()
+
+    def recomputes(self, reason: str) -> None:
+        """The step is computed again from its start, with activations computed again."""
+        super().recomputes(reason)
         self._watch.begin()
 
 

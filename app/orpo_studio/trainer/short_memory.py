@@ -2,7 +2,7 @@
 
 import torch
 
-from orpo_studio.config import RunSpec
+from orpo_studio.config.sections import RecipeSection
 from orpo_studio.fit.memory import GIB, Case, estimate
 from orpo_studio.fit.savings import savings
 from orpo_studio.fit.shape import read_shape
@@ -19,21 +19,18 @@ _LEAST = 0.05 * GIB
 _ADVICE = "Shorten the maximum length, switch on gradient checkpointing, or choose 4-bit quantization."
 
 
-def not_enough_memory(spec: RunSpec, card: ModelCard, way: Way, at_once: int, error: BaseException) -> TrainerProblem:
+def not_enough_memory(recipe: RecipeSection, card: ModelCard, way: Way, error: BaseException) -> TrainerProblem:
     """Return the problem of a run that cannot go on, the changes that help most first.
 
     Args:
-        spec: its settings.
+        recipe: its settings as they were at last: its micro-batch is 1, or more where the memory was short beside the
+            pairs, such as for the optimizer's states.
         card: of the base model.
         way: how losses are computed.
-        at_once: pairs computed together at last: 1, or more where the memory was short beside the pairs, such as for
-            the optimizer's states.
         error: what was raised.
     """
     on_gpu = torch.cuda.is_available()
     free = torch.cuda.mem_get_info()[1] if on_gpu else memory_limit()
-    # The run has halved its micro-batch already.
-    recipe = spec.recipe.model_copy(update={"micro_batch": at_once})
     try:
         case = Case(recipe, read_shape(card), on_gpu=on_gpu, way=way.value)
         changes, needed = savings(case, free), estimate(case)
@@ -50,7 +47,7 @@ def not_enough_memory(spec: RunSpec, card: ModelCard, way: Way, at_once: int, er
     ]
     return TrainerProblem(
         "out-of-memory",
-        f"The memory is not enough for {'one pair at a time' if at_once == 1 else 'a training step'}.",
+        f"The memory is not enough for {'one pair at a time' if recipe.micro_batch == 1 else 'a training step'}.",
         detail=f"{MORE_THAN_FREE} {there}",
         hint=f"{' '.join(told or [_ADVICE])} Then start again.",
         more=own_words(error),

@@ -30,10 +30,12 @@ from orpo_studio.trainer.orpo import Objective, StudioOrpoTrainer
 from orpo_studio.trainer.pairs import prepare_pairs, tokenize_run
 from orpo_studio.trainer.plan import trl_config
 from orpo_studio.trainer.problems import StopNow, TrainerProblem, first_line, is_out_of_memory, let_go
+from orpo_studio.trainer.recomputing import begins_recomputing, pair_lengths
 from orpo_studio.trainer.reporter import Clock, Reporter
 from orpo_studio.trainer.result import save_result
 from orpo_studio.trainer.saving import NotSavedError, bytes_to_save, cannot_write
 from orpo_studio.trainer.scoring.batch import PairDataset
+from orpo_studio.trainer.scoring.ladder import choose_way
 from orpo_studio.trainer.short_memory import not_enough_memory
 from orpo_studio.trainer.token_cache import TokenizedSplit
 from orpo_studio.trainer.tokens import Tokenized
@@ -154,9 +156,18 @@ class _Training:
         self._clock = Clock(self._resume.seconds if self._resume else 0.0)
         self._reporter = Reporter(context, self._plan, self._clock, sample=self._sample)
         self._training = training
+        lengths = pair_lengths(training.pairs.lengths, training.pairs.prompt_lengths)
         self._trainer = StudioOrpoTrainer(
             loaded=loaded,
-            config=trl_config(context.spec, self._plan, loaded.precision, device=loaded.device.type, home=home),
+            config=trl_config(
+                context.spec,
+                self._plan,
+                loaded.precision,
+                device=loaded.device.type,
+                home=home,
+                recomputes=begins_recomputing(context.spec, card, lengths, choose_way(loaded.model).way),
+            ),
+            may_recompute=context.spec.recipe.gradient_checkpointing == "auto",
             objective=_objective(context.spec),
             pairs=PairDataset(training.pairs),
             lengths=training.pairs.lengths.max(1).tolist() if context.spec.recipe.group_by_length else None,
@@ -216,7 +227,10 @@ class _Training:
             if is_out_of_memory(error):
                 let_go(error)
                 trainer = self._trainer
-                raise not_enough_memory(self._context.spec, self._card, trainer.way, trainer.at_once, error) from error
+                again = "on" if trainer.recomputes else "off"
+                tried = {"micro_batch": trainer.at_once, "gradient_checkpointing": again}
+                recipe = self._context.spec.recipe.model_copy(update=tried)
+                raise not_enough_memory(recipe, self._card, trainer.way, error) from error
             raise
 
     def _unsafe(self) -> TrainerProblem:

@@ -24,7 +24,7 @@ def case(shape: ModelShape, lengths: PairLengths | None = None, **recipe: Any) -
 def test_that_the_largest_micro_batch_fits_and_one_more_does_not(
     big: ModelShape, free: float, length: int, checkpointing: bool
 ) -> None:
-    here = case(big, max_length=length, gradient_checkpointing=checkpointing, quantization="nf4")
+    here = case(big, max_length=length, gradient_checkpointing="on" if checkpointing else "off", quantization="nf4")
     found = largest_micro_batch(here, free * GIB)
     assert found is not None
     if found:
@@ -36,7 +36,7 @@ def test_that_the_largest_micro_batch_fits_and_one_more_does_not(
 @settings(max_examples=60, deadline=None)
 @given(free=st.floats(0.5, 400), pairs=st.integers(1, 64))
 def test_that_the_longest_sequence_fits_and_a_longer_one_does_not(big: ModelShape, free: float, pairs: int) -> None:
-    here = case(big, micro_batch=pairs, gradient_checkpointing=True)
+    here = case(big, micro_batch=pairs, gradient_checkpointing="on")
     found = longest_sequence(here, free * GIB)
     assert found is not None
     if found:
@@ -72,6 +72,18 @@ def test_that_savings_come_largest_first_and_save_what_they_say(big: ModelShape)
         after = estimate(here.having(**{name.removeprefix("recipe."): value for name, value in saving.changes.items()}))
         assert estimate(here).high - after.high == pytest.approx(saving.saved)
         assert saving.fits == (after.high <= 24 * GIB)
+
+
+def test_that_automatic_checkpointing_comes_on_only_where_it_would_not_fit_without(big: ModelShape) -> None:
+    on, off = (estimate(case(big, gradient_checkpointing=setting)).high for setting in ("on", "off"))
+    for free, recomputes in ((off, False), (off - 1, True), (on / 2, True)):
+        here = replace(case(big), free=free)
+        assert here.recomputes is recomputes
+        assert estimate(here).high == (on if recomputes else off)
+        assert any("checkpointing" in saving.words for saving in savings(here, free)) is not recomputes
+    # what fits without it is what is offered, since it takes time
+    roomy = replace(case(big), free=off)
+    assert largest_micro_batch(roomy, off) == largest_micro_batch(case(big, gradient_checkpointing="off"), off)
 
 
 def test_that_full_fine_tuning_is_told_of_lora_and_8_bit_states(big: ModelShape) -> None:

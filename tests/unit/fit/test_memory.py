@@ -51,9 +51,9 @@ def test_that_full_fine_tuning_takes_16_bytes_a_parameter_and_the_copies(big: Mo
     whole = estimate(case(big, adapter="full", micro_batch=8, max_length=4096))
     assert whole.adapter == 0
     assert whole.optimizer == 12 * PARAMETERS_8B
-    # with short rows the step's own 4 bytes a parameter come after the activations, and are more
-    short = estimate(case(big, adapter="full", micro_batch=1, max_length=64))
-    assert short.known == pytest.approx(short.weights + 16 * PARAMETERS_8B)
+    # with short rows the 4 bytes a parameter of RMSprop's step come after the activations, and are more
+    short = estimate(case(big, adapter="full", micro_batch=1, max_length=64, optimizer="rmsprop"))
+    assert short.known == pytest.approx(short.weights + 12 * PARAMETERS_8B)
     embeddings = 128_256 * 4096
     eight = estimate(case(big, adapter="full", optimizer="adamw_8bit")).optimizer
     assert eight == pytest.approx(6.03125 * (PARAMETERS_8B - embeddings) + 12 * embeddings, rel=1e-4)
@@ -73,7 +73,7 @@ def test_that_activations_of_llama_3_8b_are_those_of_the_derivation(big: ModelSh
     tokens = 4096
     expected = tokens * (32 * block + 2 * 2 * hidden)
     assert estimate(case(big)).activations == pytest.approx(expected, rel=0.01)
-    again = estimate(case(big, gradient_checkpointing=True)).activations
+    again = estimate(case(big, gradient_checkpointing="on")).activations
     assert again is not None
     assert again < tokens * (33 * 2 * hidden + 2 * block + 8 * inner)
 
@@ -104,7 +104,7 @@ RECIPES = st.fixed_dictionaries(
         "adapter": st.sampled_from(["lora", "full"]),
         "optimizer": st.sampled_from(["adamw", "adamw_8bit", "paged_adamw_8bit", "rmsprop"]),
         "precision": st.sampled_from(["auto", "bf16", "fp32"]),
-        "gradient_checkpointing": st.booleans(),
+        "gradient_checkpointing": st.sampled_from(["on", "off"]),
         "use_dora": st.booleans(),
         "lora_dropout": st.sampled_from([0.0, 0.1]),
         "lora_targets": st.sampled_from([["all-linear"], ["q_proj", "v_proj"], ["down_proj"]]),

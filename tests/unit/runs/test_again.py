@@ -79,7 +79,7 @@ def test_that_fewer_pairs_at_a_time_leave_a_step_as_large(
 
 
 def test_that_what_saves_memory_already_is_not_offered() -> None:
-    recipe = {"micro_batch": 1, "max_length": 100, "gradient_checkpointing": True, "quantization": "nf4"}
+    recipe = {"micro_batch": 1, "max_length": 100, "gradient_checkpointing": "on", "quantization": "nf4"}
     for code in ("out-of-memory", "memory-ran-out"):
         assert not changes_for(RunSpec.model_validate({"recipe": recipe}), code)
 

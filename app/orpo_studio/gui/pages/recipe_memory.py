@@ -70,7 +70,7 @@ class MemoryCard(QFrame):
         memory = self._reading.memory(case)
         if case.on_gpu and memory.is_whole:
             self._bench.card_need = memory.low / _GIB, memory.high / _GIB
-        self._show_parts(memory, room)
+        self._show_parts(memory, room, self._recomputing(case))
         self._show_limits(case, room, memory)
 
     # --- building
@@ -137,7 +137,14 @@ class MemoryCard(QFrame):
         self._limits.hide()
         self._savings.hide()
 
-    def _show_parts(self, memory: "MemoryEstimate", room: Room) -> None:
+    def _recomputing(self, case: "Case") -> str:
+        """Return what is told of gradient checkpointing where it is automatic and comes on."""
+        if case.recipe.gradient_checkpointing != "auto" or not case.recomputes:
+            return ""
+        without = self._reading.estimated(case.having(gradient_checkpointing="off"))
+        return f"Gradient checkpointing comes on by itself: without it, {gib(without.high)} GiB might be needed."
+
+    def _show_parts(self, memory: "MemoryEstimate", room: Room, again: str) -> None:
         sizes = {part: memory.reserve_high if part == "reserve" else memory.part(part) for part in LEGEND}
         for part, value in self.parts.items():
             size = sizes[part]
@@ -163,7 +170,7 @@ class MemoryCard(QFrame):
             alarm=kind if kind in {"attention", "failure"} else "",
             told=f"{told}, of {gib(room.total)} GiB {room.place}, {gib(free)} GiB free. {words}",
         )
-        self.note.setText(" ".join(filter(None, (_source(memory, self._reading), room.note))))
+        self.note.setText(" ".join(filter(None, (_source(memory, self._reading), again, room.note))))
         self.note.show()
 
     def _show_limits(self, case: "Case", room: Room, memory: "MemoryEstimate") -> None:

@@ -74,7 +74,8 @@ class FitReading(QObject):
             return None
         found = self.probe.found(spec.recipe)
         way: Way = "packed" if found is None or found.way not in get_args(Way) else cast("Way", found.way)
-        return Case(spec.recipe, self.shape, on_gpu=room.on_gpu, way=way, lengths=self.lengths)
+        free = room.total if self._bench.read_only else room.free
+        return Case(spec.recipe, self.shape, on_gpu=room.on_gpu, way=way, lengths=self.lengths, free=free)
 
     def memory(self, case: "Case") -> "MemoryEstimate":
         """Return the peak memory of a case: as two steps measured it where they were tried, else the sum by headers.

@@ -8,21 +8,19 @@ it again then.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from orpo_studio.trainer.scoring.kernels import APART, VARLEN, KernelChoice, States
 from orpo_studio.trainer.scoring.layout import Block
+from orpo_studio.trainer.scoring.varlen import VarlenIndex, attend_varlen, takes_varlen, varlen_index
 
 NAME = "orpo_packed"
 """Under which transformers knows it."""
-_HALF = (torch.float16, torch.bfloat16)
-_States = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Queries, keys and values, each (1, heads, tokens, width)."""
-_VARLEN_HEAD = 256
-"""Widest head of the variable-length kernel."""
 # What transformers' models pass on to an attention function and what changes nothing here.
 _HARMLESS = frozenset(
     {"position_ids", "cache_position", "use_cache", "output_attentions", "is_causal", "cu_seq_lens_q"}
@@ -60,21 +58,22 @@ class _Active:
     """The packed row under way, and what every layer needs of it, made once."""
 
     blocks: tuple[Block, ...]
+    kernels: KernelChoice
     layers: set[int] = field(default_factory=set)
     masks: dict[tuple[Any, ...], torch.Tensor | None] = field(default_factory=dict)
-    varlen: "dict[torch.device, _VarlenIndex]" = field(default_factory=dict)
+    varlen: dict[torch.device, VarlenIndex] = field(default_factory=dict)
 
 
 _active: _Active | None = None
 
 
 @contextmanager
-def packed_attention(model: Any, blocks: tuple[Block, ...]) -> Iterator[None]:
+def packed_attention(model: Any, blocks: tuple[Block, ...], kernels: KernelChoice) -> Iterator[None]:
     """Let a model attend as a packed row needs it; afterwards it attends as before."""
     global _active  # noqa: PLW0603 - transformers calls a registered function, which must find the row
     configs = _configs(model)
     before = [(config, config._attn_implementation) for config in configs]  # noqa: SLF001 - its only name
-    _active = _Active(blocks)
+    _active = _Active(blocks, kernels)
     for config in configs:
         config._attn_implementation = NAME  # noqa: SLF001
     try:
@@ -140,8 +139,16 @@ def attend(  # noqa: PLR0917 - as transformers calls it
     window, softcap, sinks = (options.pop(name, None) for name in ("sliding_window", "softcap", "s_aux"))
     how = _How(scaling, window, softcap, sinks)
     _refuse_unknown(options, attention_mask, dropout)
-    if how.is_plain and query.device.type == "cuda" and query.dtype in _HALF and query.shape[-1] <= _VARLEN_HEAD:
-        return _varlen(active, (query, key, value), how), None
+    states = query, key, value
+    if not (how.is_plain and takes_varlen(query)):
+        return _apart(active, states, how), None
+    kernels = {VARLEN: partial(_varlen, active, how=how), APART: partial(_apart, active, how=how)}
+    return kernels[active.kernels.settle(kernels, states)](states), None
+
+
+def _apart(active: _Active, states: States, how: _How) -> torch.Tensor:
+    """Attend pair by pair, a call for each side. Returns (1, tokens, heads, width)."""
+    query, key, value = states
     groups = query.shape[1] // key.shape[1]
     if groups > 1 and not (how.is_plain and query.device.type == "cpu"):  # the CPU's kernel groups heads itself
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
@@ -151,12 +158,19 @@ def attend(  # noqa: PLR0917 - as transformers calls it
     parts = []
     for place in range(0, len(sizes), 3):
         shared, both, rejected = place, slice(place, place + 2), place + 2
-        states = _joined(*queries[both]), _joined(*keys[both]), _joined(*values[both])
-        parts.append(_one(active, states, how))
+        parts.append(_one(active, (_joined(*queries[both]), _joined(*keys[both]), _joined(*values[both])), how))
         if sizes[rejected]:  # it sees the shared beginning, then itself
             seen = _joined(keys[shared], keys[rejected]), _joined(values[shared], values[rejected])
             parts.append(_one(active, (queries[rejected], *seen), how))
-    return torch.cat([part.transpose(1, 2) for part in parts], 1), None
+    return torch.cat([part.transpose(1, 2) for part in parts], 1)
+
+
+def _varlen(active: _Active, states: States, how: _How) -> torch.Tensor:
+    """Attend by one call for all sequences of the row. Returns (1, tokens, heads, width)."""
+    device = states[0].device
+    if device not in active.varlen:
+        active.varlen[device] = varlen_index(active.blocks, device)
+    return attend_varlen(states, active.varlen[device], scaling=how.scaling, window=how.window)
 
 
 def _joined(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -174,7 +188,7 @@ def _refuse_unknown(options: dict[str, Any], attention_mask: torch.Tensor | None
         raise CannotPackError(f"its attention uses {', '.join(sorted(unknown))}")
 
 
-def _one(active: _Active, states: _States, how: _How) -> torch.Tensor:
+def _one(active: _Active, states: States, how: _How) -> torch.Tensor:
     """Attend causally, the last query at the last key. Returns (1, heads, queries, width)."""
     query, key, value = states
     queries, keys = query.shape[2], key.shape[2]
@@ -208,7 +222,7 @@ def _mask(active: _Active, queries: int, keys: int, window: int | None, like: to
     return active.masks[name]
 
 
-def _by_hand(states: _States, how: _How, mask: torch.Tensor | None) -> torch.Tensor:
+def _by_hand(states: States, how: _How, mask: torch.Tensor | None) -> torch.Tensor:
     """Attend with scores capped at ±``softcap``, or with sinks, the softmax in float32 (or float64)."""
     query, key, value = states
     scale = query.shape[-1] ** -0.5 if how.scaling is None else how.scaling
@@ -222,77 +236,6 @@ def _by_hand(states: _States, how: _How, mask: torch.Tensor | None) -> torch.Ten
         scores = torch.cat([scores, sinks], -1)
     wide = torch.float64 if scores.dtype is torch.float64 else torch.float32
     return scores.softmax(-1, dtype=wide)[..., : key.shape[2]].to(query.dtype) @ value
-
-
-@dataclass(frozen=True, slots=True)
-class _VarlenIndex:
-    """A packed row for a variable-length kernel: two sequences a pair, aligned at their ends.
-
-    Attributes:
-        keys: (key tokens,) which token each key is: shared and chosen, then shared and rejected, pair after pair.
-        query_ends: (sequences + 1,) int32 where each sequence's queries end.
-        key_ends: likewise its keys.
-        longest_query: most queries of a sequence.
-        longest_key: most keys of a sequence.
-    """
-
-    keys: torch.Tensor
-    query_ends: torch.Tensor
-    key_ends: torch.Tensor
-    longest_query: int
-    longest_key: int
-
-
-def varlen_index(blocks: tuple[Block, ...], device: torch.device) -> _VarlenIndex:
-    """Return a packed row as sequences of queries and keys; an empty rejected side is no sequence."""
-    keys: list[torch.Tensor] = []
-    queries, lengths = [], []
-    start = 0
-    for block in blocks:
-        branch = start + block.shared + block.chosen
-        end = branch + block.rejected
-        keys.append(torch.arange(start, branch))
-        queries.append(branch - start)
-        lengths.append(branch - start)
-        if block.rejected:
-            keys += [torch.arange(start, start + block.shared), torch.arange(branch, end)]
-            queries.append(block.rejected)
-            lengths.append(block.shared + block.rejected)
-        start = end
-    return _VarlenIndex(
-        torch.cat(keys).to(device, non_blocking=True), _ends(queries, device), _ends(lengths, device),
-        max(queries), max(lengths),
-    )  # fmt: skip
-
-
-def _ends(lengths: list[int], device: torch.device) -> torch.Tensor:
-    return pad(torch.tensor(lengths).cumsum(0), (1, 0)).to(device, torch.int32, non_blocking=True)
-
-
-def _varlen(active: _Active, states: _States, how: _How) -> torch.Tensor:
-    """Attend by one flash kernel for all sequences of the row, on CUDA in half precision."""
-    from torch.nn.attention.varlen import varlen_attn
-
-    query, key, value = states
-    if query.device not in active.varlen:
-        active.varlen[query.device] = varlen_index(active.blocks, query.device)
-    index = active.varlen[query.device]
-    window = how.window
-    # The kernel's window counts the tokens to the left; transformers' counts the token itself as well.
-    left = -1 if window is None else window - 1
-    attended = varlen_attn(
-        query[0].transpose(0, 1).contiguous(),
-        key[0].transpose(0, 1)[index.keys],
-        value[0].transpose(0, 1)[index.keys],
-        index.query_ends,
-        index.key_ends,
-        index.longest_query,
-        index.longest_key,
-        scale=how.scaling,
-        window_size=(left, 0),
-        enable_gqa=query.shape[1] != key.shape[1],
-    )
-    return attended[None]
 
 
 AttentionInterface.register(NAME, attend)

@@ -12,6 +12,7 @@ from orpo_studio.trainer.fused import FusedLayers
 from orpo_studio.trainer.scoring.attention import check_that_all_attended, packed_attention
 from orpo_studio.trainer.scoring.batch import PairBatch, trl_row
 from orpo_studio.trainer.scoring.forward import score, take_scored_batches
+from orpo_studio.trainer.scoring.kernels import APART, VARLEN, KernelChoice
 from orpo_studio.trainer.scoring.ladder import WAYS, Choice, Way
 from orpo_studio.trainer.scoring.layout import Layout, lay_out_packed, lay_out_padded
 from orpo_studio.trainer.scoring.odds_ratio import PairLogps, pair_logps
@@ -39,6 +40,7 @@ class Scorer:
         answer_only: whether the SFT loss counts the chosen answer alone.
         device: where batches are laid out.
         stock: TRL's forward pass, for the last rung.
+        kernels: which kernel attends, where a card has more than one.
     """
 
     choice: Choice
@@ -46,6 +48,7 @@ class Scorer:
     answer_only: bool
     device: torch.device
     stock: StockForward
+    kernels: KernelChoice = field(default_factory=KernelChoice, init=False)
     _causal: Any = field(default=None, init=False)
     _fused: FusedLayers | None = field(default=None, init=False)
 
@@ -66,8 +69,10 @@ class Scorer:
         """Whether any layer is computed fused."""
         return bool(self._fused)
 
-    def begin_at(self, way: str, *, is_fused: bool) -> None:
+    def begin_at(self, way: str, *, is_fused: bool, kernel: str) -> None:
         """Begin where an earlier attempt of the run had come to on the ladder, so that its figures stay the same."""
+        if kernel in {VARLEN, APART}:
+            self.kernels = KernelChoice(kernel, "the run was computed so before it was resumed")
         for lower in WAYS[WAYS.index(self.choice.way) + 1 :]:
             if lower.value == way:
                 self.choice = Choice(lower, "the run was computed so before it was resumed")
@@ -89,7 +94,7 @@ class Scorer:
         """Hold what forward and backward pass of a batch need; gradient checkpointing computes again in the latter."""
         with ExitStack() as held:
             if placed is not None and placed.blocks:
-                held.enter_context(packed_attention(self._causal, placed.blocks))
+                held.enter_context(packed_attention(self._causal, placed.blocks, self.kernels))
             if placed is not None and self._fused:
                 held.enter_context(self._fused.in_place())
             yield
