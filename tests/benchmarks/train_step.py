@@ -22,6 +22,7 @@ import argparse
 import functools
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -96,7 +97,8 @@ def main() -> None:
                     name: _memory(case, rows[case.rows], models[case.model], name, options, Path(scratch))
                     for name in names
                 }
-                result["memory_ratio"] = round(result["memory_mib"]["ours"] / result["memory_mib"]["stock"], 3)
+                grown, of_stock = result["memory_mib"]["ours"], result["memory_mib"]["stock"]
+                result["memory_ratio"] = round(grown / of_stock, 3) if grown and of_stock else None
             results.append(result)
             print(_line(case, result), flush=True)
     print(json.dumps({"benchmark": "train_step", "turns": options.turns, "nf4": options.nf4, "cases": results}))
@@ -147,14 +149,20 @@ def _time(
 
 def _memory(
     case: Case, rows: list[TokenizedPair], folder: Path, name: str, options: argparse.Namespace, scratch: Path
-) -> float:
-    """Return the growth of peak memory over two steps on the longest rows, in MiB, in a process of its own."""
+) -> float | None:
+    """Return the growth of peak memory over two steps on the longest rows, in MiB, in a process of its own.
+
+    None where the system ended that for want of memory.
+    """
     batch = sorted(rows, key=lambda pair: pair.longest)[-case.micro_batch :]
     task = scratch / "task.json"
     fields = ("source_row", "chosen", "chosen_prompt", "rejected", "rejected_prompt", "truncated")
     task.write_text(json.dumps([{field: getattr(pair, field) for field in fields} for pair in batch]))
     command = [sys.executable, __file__, "--data", str(task), "--model", str(folder), "--one", name]
-    done = subprocess.run([*command, *(["--nf4"] if options.nf4 else [])], capture_output=True, text=True, check=True)
+    done = subprocess.run([*command, *(["--nf4"] if options.nf4 else [])], capture_output=True, text=True, check=False)
+    if done.returncode == -signal.SIGKILL:
+        return None
+    done.check_returncode()
     return float(done.stdout.split()[-1])
 
 
@@ -247,8 +255,9 @@ def _line(case: Case, result: dict) -> str:
             f"bare kernels are {share:.0%} of ours: alone they would be {both:.2f}x, without the adapter's {model:.2f}x"
         )
     if "memory_mib" in result:
-        grown = ", ".join(f"{name} {value:.0f}" for name, value in result["memory_mib"].items())
-        parts.append(f"memory grows by MiB {grown}: {result['memory_ratio']:.2f} of stock's (bar {MEMORY_BAR})")
+        grown = ", ".join(f"{name} {value or 'more than there is'}" for name, value in result["memory_mib"].items())
+        ratio = f": {result['memory_ratio']:.2f} of stock's (bar {MEMORY_BAR})" if result["memory_ratio"] else ""
+        parts.append(f"memory grows by MiB {grown}{ratio}")
     return "  ".join(parts)
 
 

@@ -99,6 +99,22 @@ def test_that_one_call_for_a_row_attends_as_a_call_for_each_side(
             torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize("window", [None, 3])
+def test_that_the_real_kernel_of_a_card_attends_as_a_call_for_each_side(window: int | None) -> None:
+    blocks = (Block(40, 70, 90), Block(0, 5, 130), Block(17, 64, 0))
+    generator = torch.Generator("cuda").manual_seed(0)
+    tokens = sum(block.shared + block.chosen + block.rejected for block in blocks)
+    query, key, value = (
+        torch.randn(1, heads, tokens, 64, dtype=torch.bfloat16, device="cuda", generator=generator, requires_grad=True)
+        for heads in (4, 2, 2)
+    )
+    states = query, key, value
+    for one, other in zip(*(attended(states, blocks, name, window) for name in (VARLEN, APART)), strict=True):
+        torch.testing.assert_close(one, other, rtol=2e-2, atol=2e-2)
+
+
 @pytest.mark.parametrize(("milliseconds", "wanted"), [((1, 3), VARLEN), ((3, 1), APART)])
 def test_that_the_faster_kernel_is_taken_and_asked_for_once(
     monkeypatch: pytest.MonkeyPatch, milliseconds: tuple[int, int], wanted: str
