@@ -106,9 +106,11 @@ class Attempt:
 
     def is_over(self) -> bool:
         """Tell whether all its processes have ended."""
+        if is_alive(self.supervisor) or is_held(self.folder.lock_file):
+            return False
         if self.popen is not None:
-            self.popen.poll()
-        return not is_alive(self.supervisor) and not is_held(self.folder.lock_file)
+            self.popen.wait()  # dead already: only now is it certain that its end can be collected
+        return True
 
     def helpers(self) -> int:
         """Return how many processes the trainer has started, such as data loaders; the program starts none."""
