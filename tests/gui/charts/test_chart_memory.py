@@ -16,7 +16,7 @@ from orpo_studio.gui.charts.export import Table
 from orpo_studio.gui.charts.rows import Rows
 from orpo_studio.gui.charts.series import Series
 from orpo_studio.gui.charts.spill import Spill
-from orpo_studio.gui.charts.timeline import Timeline
+from orpo_studio.gui.charts.timeline import Timeline, XAxis
 
 COUNT = 6 * CHUNK + 1234
 STEPS = np.arange(COUNT, dtype=np.float64)
@@ -43,13 +43,15 @@ class Places:
         return np.concatenate(self._kept)[place // 8 : place // 8 + count]
 
 
-def long_series(timeline: Timeline) -> Series:
-    """A series as a run of days feeds it."""
+def long_series(timeline: Timeline, *, is_looked_at: bool = False) -> Series:
+    """A series as a run of days feeds it, drawn over its steps again and again where it is looked at."""
     series = Series(timeline)
     for begin in range(0, COUNT, 1000):
         steps = STEPS[begin : begin + 1000]
         first = timeline.extend(steps, steps / 7, steps * 0.3)
         series.extend(np.arange(first, first + len(steps)), VALUES[begin : begin + 1000])
+        if is_looked_at:
+            series.view("step", 0, begin, 300)
     return series
 
 
@@ -104,6 +106,24 @@ def test_that_old_values_leave_the_memory_and_are_drawn_all_the_same(qtbot: QtBo
     assert not [path for path in tmp_path.rglob("*") if path.is_file()], (
         "the file has no name, so nobody must delete it"
     )
+
+
+def test_that_a_run_that_was_watched_over_steps_turns_to_time_without_going_through_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    series = long_series(Timeline(), is_looked_at=True)
+    read = Timeline.read
+    lengths: list[int] = []
+
+    def noted(timeline: Timeline, axis: XAxis, first: int, last: int) -> np.ndarray:
+        lengths.append(last - first)
+        return read(timeline, axis, first, last)
+
+    monkeypatch.setattr(Timeline, "read", noted)
+    x, _ = series.view("seconds", 0, COUNT * 0.3, 300)
+
+    assert len(x) > 300
+    assert max(lengths) <= CHUNK
 
 
 def test_that_a_disk_that_takes_nothing_costs_memory_and_no_value(qtbot: QtBot, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Protocol
 from PySide6.QtCore import QObject, QTimer
 
 _PERIOD_MS = 33
-_RAPID_MS = 100
+_RAPID_MS = 200
 """While a run is read again, or writes faster than anybody reads: the time is better spent on getting there."""
 _SOON_MS = 4
 

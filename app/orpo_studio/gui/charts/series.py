@@ -91,9 +91,11 @@ class Series:
         self._rows.extend(rows)
         for begin in range(0, len(values), CHUNK):
             self._values.extend(values[begin : begin + CHUNK])
-            if self._pyramid.behind >= CHUNK // 2:  # while they are still in memory
+            # While they are still in memory; and an axis nobody looks at would have a million to catch up with.
+            if self._pyramid.behind >= CHUNK // 2:
                 self._pyramid.catch_up()
-                for axis in X_AXES:
+            for axis in X_AXES:
+                if len(self) - self._legs[axis].seen >= CHUNK // 2:
                     self._catch_up(axis)
 
     def sample(self, position: int) -> Sample:
