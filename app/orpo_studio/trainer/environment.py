@@ -26,5 +26,8 @@ def prepare_environment() -> None:
     # One run computes on one card. With several in sight the library would split each batch between threads.
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # as the machine's sampler counts them
     os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+    # Nothing here is compiled, but bitsandbytes asks for it when it is imported, and what answers takes a fifth of the
+    # time until a trainer is there. Its kernels for a card are built already.
+    os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
     # Less fragmentation where sequence lengths vary from batch to batch; a person's own choice stays.
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
