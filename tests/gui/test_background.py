@@ -1,8 +1,12 @@
 """Work beside the event loop: results come home on the owner's thread, cancelled work is never heard of again."""
 
+import gc
 import threading
+import weakref
+from concurrent.futures import Future
 
-from PySide6.QtCore import QObject, QThread
+import pytest
+from PySide6.QtCore import QObject, QThread, QTimer
 from pytestqt.qtbot import QtBot
 
 from orpo_studio.gui.background import Cancelled, run_in_background
@@ -62,3 +66,48 @@ def test_that_an_owner_may_be_deleted_while_work_is_under_way(qtbot: QtBot) -> N
     other = QObject()
     run_in_background(other, lambda _task: 1, after.append, never)
     qtbot.waitUntil(lambda: bool(after), timeout=5000)
+
+
+class Knot:
+    """An object that refers to itself, as pages and their slots do."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_that_garbage_is_collected_on_the_main_thread_alone(qtbot: QtBot) -> None:
+    collected_in: list[threading.Thread] = []
+    gc.collect()
+    weakref.finalize(Knot(), lambda: collected_in.append(threading.current_thread()))
+    owner, made = QObject(), []
+    run_in_background(owner, lambda _task: [[number] for number in range(200_000)], made.append, never)
+    qtbot.waitUntil(lambda: bool(made) and bool(collected_in), timeout=10_000)
+
+    assert collected_in == [threading.main_thread()]
+
+
+def test_that_what_work_refers_to_is_let_go_on_the_main_thread(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go_in: list[threading.Thread] = []
+    is_told = threading.Event()
+    ending = Future.set_result
+
+    def end_late(future: Future[None], result: None) -> None:
+        is_told.wait(5)
+        ending(future, result)
+
+    monkeypatch.setattr(Future, "set_result", end_late)
+
+    class Page:
+        def work(self, _task: object) -> int:
+            return 1
+
+        def show(self, _value: int) -> None:
+            QTimer.singleShot(0, is_told.set)
+
+    owner, page = QObject(), Page()
+    weakref.finalize(page, lambda: let_go_in.append(threading.current_thread()))
+    run_in_background(owner, page.work, page.show, never)
+    del page
+    qtbot.waitUntil(lambda: bool(let_go_in), timeout=5000)
+
+    assert let_go_in == [threading.main_thread()]

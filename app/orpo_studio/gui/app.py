@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from orpo_studio import paths
+from orpo_studio.gui.garbage import GarbageCollector
 from orpo_studio.gui.theme import install_theme
 from orpo_studio.gui.window import MainWindow
 
@@ -96,6 +97,7 @@ def main(argv: list[str] | None = None, workspace: Path | None = None) -> int:
     parser.add_argument("--workspace", type=Path, default=workspace)
     arguments, _rest = parser.parse_known_args(argv)
     app = application()
+    GarbageCollector(app)
     faults = _Faults(app)
     faults.install()
     window = outline_window(paths.preferences_file())

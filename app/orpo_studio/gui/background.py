@@ -10,7 +10,8 @@ signal's sender that one thread deletes while another uses it ends the process.
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from functools import partial
+from typing import Generic, TypeVar
 
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
@@ -78,6 +79,51 @@ def _the_background() -> _Background:
     return _background[0]
 
 
+class _Errand(Generic[Result]):
+    """A piece of work and who waits for it: what they refer to, objects of Qt too, is let go on the main thread."""
+
+    def __init__(
+        self,
+        owner: QObject,
+        work: Callable[[Task], Result],
+        done: Callable[[Result], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self.task = Task()
+        self._owner: QObject | None = owner
+        self._parts: tuple[Callable[[Task], Result], Callable[[Result], None], Callable[[Exception], None]] | None
+        self._parts = work, done, failed
+        self._call: Callable[[], None] | None = None
+
+    def run(self) -> None:
+        """Do the work, in a thread."""
+        try:
+            if self._parts is not None and not self.task.is_cancelled():
+                self._call = self._outcome(*self._parts)
+        finally:
+            _the_background().crossing.arrived.emit(self._arrive)
+
+    def _outcome(
+        self,
+        work: Callable[[Task], Result],
+        done: Callable[[Result], None],
+        failed: Callable[[Exception], None],
+    ) -> Callable[[], None] | None:
+        """Do the work. Returns whom to tell of what came of it."""
+        try:
+            return partial(done, work(self.task))
+        except Cancelled:
+            return None
+        except Exception as error:  # noqa: BLE001 - a thread's boundary: the owner decides what it means
+            return partial(failed, error)
+
+    def _arrive(self) -> None:
+        call, owner = self._call, self._owner
+        self._call = self._owner = self._parts = None
+        if call is not None and not self.task.is_cancelled() and shiboken6.isValid(owner):
+            call()
+
+
 def on_main_thread(owner: QObject, call: Callable[..., object], *arguments: object) -> None:
     """Call something on the main thread, from any thread, unless the owner is gone by then."""
 
@@ -95,26 +141,9 @@ def run_in_background(
     failed: Callable[[Exception], None],
 ) -> Task:
     """Run ``work`` in a thread and bring its result, or what it raised, back to the main thread."""
-    task = Task()
-
-    def deliver(call: Callable[..., None], value: object) -> None:
-        if not task.is_cancelled():
-            call(value)
-
-    def run() -> None:
-        if task.is_cancelled():
-            return
-        try:
-            result = work(task)
-        except Cancelled:
-            return
-        except Exception as error:  # noqa: BLE001 - a thread's boundary: the owner decides what it means
-            on_main_thread(owner, deliver, failed, error)
-        else:
-            on_main_thread(owner, deliver, done, result)
-
-    _the_background().submit(run)
-    return task
+    errand = _Errand(owner, work, done, failed)
+    _the_background().submit(errand.run)
+    return errand.task
 
 
 def wait_for_background(seconds: float) -> bool:
