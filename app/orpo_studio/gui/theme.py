@@ -102,9 +102,13 @@ class Theme(QObject):
         dark = self._choice == "dark"
         if self._choice == "system":
             dark = self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark
-        self.colors = DARK if dark else LIGHT
-        self._app.setPalette(palette(self.colors))
-        self._app.setStyleSheet(style_sheet(self.colors))
+        colors = DARK if dark else LIGHT
+        sheet = style_sheet(colors)
+        if colors == self.colors and sheet == self._app.styleSheet():
+            return  # to style every widget anew takes a millisecond each
+        self.colors = colors
+        self._app.setPalette(palette(colors))
+        self._app.setStyleSheet(sheet)
         self.changed.emit()
 
 
@@ -112,8 +116,11 @@ _theme: list[Theme] = []
 
 
 def install_theme(app: QApplication, choice: str = "system") -> Theme:
-    """Make the application's theme; there is one, as there is one application."""
-    _theme[:] = [Theme(app, choice)]
+    """Make the application's theme, or choose anew; there is one, as there is one application."""
+    if _theme:
+        _theme[0].choose(choice)
+    else:
+        _theme.append(Theme(app, choice))
     return _theme[0]
 
 
