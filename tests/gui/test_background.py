@@ -1,9 +1,13 @@
 """Work beside the event loop: results come home on the owner's thread, cancelled work is never heard of again."""
 
 import gc
+import os
+import subprocess
+import sys
 import threading
 import weakref
 from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, QThread, QTimer
@@ -111,3 +115,26 @@ def test_that_what_work_refers_to_is_let_go_on_the_main_thread(qtbot: QtBot, mon
     qtbot.waitUntil(lambda: bool(let_go_in), timeout=5000)
 
     assert let_go_in == [threading.main_thread()]
+
+
+OPENS = """
+import gc, sys
+from PySide6.QtCore import QTimer
+from orpo_studio.gui import app
+application = app.application()
+QTimer.singleShot(0, lambda: (print("by itself" if gc.isenabled() else "by us"), application.quit()))
+sys.exit(app.main(["--workspace", sys.argv[1]]))
+"""
+
+
+def test_that_the_program_leaves_no_garbage_to_python(tmp_path: Path) -> None:
+    places = {name: str(tmp_path) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
+    done = subprocess.run(
+        [sys.executable, "-c", OPENS, str(tmp_path / "workspace")],
+        env=os.environ | places,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split("\n")[0] == "by us"
