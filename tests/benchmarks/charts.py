@@ -31,7 +31,6 @@ from PySide6.QtCore import QElapsedTimer, QEventLoop, Qt, QTimer
 from helpers.scripted_run import ScriptedRun
 from orpo_studio.gui.app import application, make_window
 from orpo_studio.gui.charts import Chart, ChartBoard, CurveStyle, LaneStyle, Point
-from orpo_studio.gui.garbage import GarbageCollector
 from orpo_studio.gui.window import MainWindow
 
 _BAR_MS = 16.0
@@ -230,7 +229,7 @@ def measure_window(count: int, seconds: float) -> tuple[list[dict[str, float | s
 
 def open_window(workspace: Path) -> MainWindow:
     """The window as it starts, on a large screen."""
-    GarbageCollector(application())
+    application()
     window = make_window(workspace, None)
     window.resize(1600, 1000)
     window.show()

@@ -36,7 +36,6 @@ from orpo_studio import paths
 from orpo_studio.data.pages import PairPages
 from orpo_studio.data.pair_files import MESSAGES, SPLIT_SCHEMA
 from orpo_studio.gui.app import application, make_window
-from orpo_studio.gui.garbage import GarbageCollector
 from orpo_studio.gui.pairs.browser import PairBrowser
 from orpo_studio.gui.pairs.finding import Sort
 from orpo_studio.gui.window import MainWindow
@@ -260,7 +259,6 @@ def measure(folder: Path, rows: int, gigabytes: float) -> dict[str, float]:
     print(f"{rows:,} pairs, {sizes}, written in {time.perf_counter() - begun:.0f} s; load {os.getloadavg()[0]:.1f}")
     gc.collect()
     app = application()
-    GarbageCollector(app)
     paths.cache_folder = lambda: folder / "cache"
     waits = Waits()
     window = make_window(folder / "workspace", None)

@@ -12,12 +12,14 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication
 
 from orpo_studio.gui.follower import RunFollower
+from orpo_studio.gui.garbage import GarbageCollector
 from orpo_studio.runs import Job, RunFolder, RunFolderError, launch
 
 
 def main() -> int:
     """Follow until killed."""
     app = QCoreApplication([])
+    GarbageCollector(app)
     folder = RunFolder(Path(sys.argv[1]))
     with Path(sys.argv[2]).open("a", buffering=1, encoding="utf-8") as notes:
 

@@ -97,7 +97,6 @@ def main(argv: list[str] | None = None, workspace: Path | None = None) -> int:
     parser.add_argument("--workspace", type=Path, default=workspace)
     arguments, _rest = parser.parse_known_args(argv)
     app = application()
-    GarbageCollector(app)
     faults = _Faults(app)
     faults.install()
     window = outline_window(paths.preferences_file())
@@ -136,6 +135,7 @@ def application() -> QApplication:
     if isinstance(existing, QApplication):
         return existing
     app = QApplication([sys.argv[0]])
+    GarbageCollector(app)
     app.setApplicationName("orpo-studio")
     app.setApplicationDisplayName("ORPO Studio")
     app.setDesktopFileName("orpo-studio")

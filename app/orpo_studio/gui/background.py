@@ -109,7 +109,10 @@ class _Errand(Generic[Result]):
         done: Callable[[Result], None],
         failed: Callable[[Exception], None],
     ) -> Callable[[], None] | None:
-        """Do the work. Returns whom to tell of what came of it."""
+        """Do the work. Returns whom to tell of what came of it.
+
+        Apart from `run`, so that this frame, which refers to them all, is gone before the main thread hears of it.
+        """
         try:
             return partial(done, work(self.task))
         except Cancelled:
