@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from transformers.models.llama import modeling_llama
 
 from helpers.training import losses, make_run, of_kind, run
 from orpo_studio.events import PathChosen, Problem
 from orpo_studio.trainer.fused import FusedLayers, lora
+from orpo_studio.trainer.fused.lora import lora_layers_fed_together
 from orpo_studio.trainer.fused.norm import fused_norm, rms_norm
+from orpo_studio.trainer.fused.rotary import fused_rotary
 from orpo_studio.trainer.fused.swiglu import fused_swiglu, swiglu
 
 
@@ -73,10 +76,14 @@ def test_that_an_adapter_switched_off_or_merged_is_not_added() -> None:
 def test_that_layers_are_as_before_afterwards_even_after_an_error() -> None:
     model = model_with_lora(torch.float32)
     before = [vars(module).get("forward") for module in model.modules()]
+    embed = modeling_llama.apply_rotary_pos_emb
     fused = FusedLayers(model)
-    assert len(fused) == 2 * (7 + 1) + 5
+    assert len(fused) == 2 * (7 + 1) + 5 + 1
+    with fused.in_place():
+        assert modeling_llama.apply_rotary_pos_emb is not embed
     with pytest.raises(ZeroDivisionError), fused.in_place():
         raise ZeroDivisionError
+    assert modeling_llama.apply_rotary_pos_emb is embed
     assert [vars(module).get("forward") for module in model.modules()] == before
 
 
@@ -115,20 +122,109 @@ def test_that_the_norms_derivative_is_right() -> None:
     assert torch.autograd.gradcheck(lambda a, b: rms_norm(a, b, 1e-5), (x, weight))
 
 
+def test_that_gradient_checkpointing_computes_the_same_again() -> None:
+    model = model_with_lora()
+    model.enable_input_require_grads()
+    model.activation_checkpointing_enable()
+    assert differences(model) < 1e-12
+
+
+def test_that_layers_fed_another_tensor_or_whose_output_is_not_used_get_the_right_values() -> None:
+    attention = model_with_lora().get_base_model().model.layers[0].self_attn
+    x, other = (torch.randn(1, 5, 16, dtype=torch.float64, requires_grad=True) for _ in range(2))
+
+    def passes() -> list[torch.Tensor]:
+        outputs = [
+            attention.q_proj(x), attention.k_proj(other), attention.v_proj(x),  # another tensor in between
+            attention.v_proj(x), attention.q_proj(x),  # key's output is not fetched
+            attention.q_proj(x), attention.k_proj(x),  # nor value's
+        ]  # fmt: skip
+        outputs.append(attention.k_proj(x))
+        inputs = [x, other, *(p for p in attention.parameters() if p.requires_grad)]
+        gradients = torch.autograd.grad(sum(each.pow(2).sum() for each in outputs), inputs, allow_unused=True)
+        return [*outputs, *(gradient for gradient in gradients if gradient is not None)]
+
+    expected = passes()
+    with FusedLayers(attention).in_place():
+        found = passes()
+
+    assert all(torch.allclose(a, b, rtol=1e-10) for a, b in zip(found, expected, strict=True))
+
+
+def test_that_layers_fed_the_same_tensor_keep_nothing_of_it() -> None:
+    attention = model_with_lora().get_base_model().model.layers[0].self_attn
+    (together,) = set(lora_layers_fed_together(attention).values())
+    x = torch.randn(1, 5, 16, dtype=torch.float64)
+
+    assert together.output(attention.q_proj, x) is not None
+    x += 1  # changed since: not the same input, and nobody fetched what was computed for it
+
+    assert together.output(attention.k_proj, x) is None
+    assert together.output(attention.v_proj, x) is None
+    assert not together._outputs
+    assert together._input is None
+
+
+def test_that_layers_with_dropout_or_several_adapters_are_not_computed_together() -> None:
+    attention = model_with_lora(lora_dropout=0.3).get_base_model().model.layers[0].self_attn
+    (together,) = set(lora_layers_fed_together(attention).values())
+    x = torch.randn(1, 5, 16, dtype=torch.float64)
+    assert together.output(attention.q_proj, x) is None
+    attention.eval()
+    assert together.output(attention.q_proj, x) is not None
+    together.let_go()
+    attention.k_proj.enable_adapters(False)
+    assert together.output(attention.q_proj, x) is None
+
+
+def rotary_input(*, width: int = 8, embedded: int = 8) -> list[torch.Tensor]:
+    """Return query, key, cos and sin as a Llama makes them."""
+    torch.manual_seed(0)
+    q, k = (torch.randn(2, 5, heads, width, dtype=torch.float64).transpose(1, 2).requires_grad_() for heads in (4, 2))
+    angles = torch.randn(2, 5, embedded // 2, dtype=torch.float64).repeat(1, 1, 2)
+    return [q, k, angles.cos(), angles.sin()]
+
+
+def test_that_the_rotary_embeddings_values_and_derivative_are_right() -> None:
+    fused = fused_rotary(modeling_llama.apply_rotary_pos_emb)
+    assert fused is not None
+    made = rotary_input()
+
+    for own, plain in zip(fused(*made), modeling_llama.apply_rotary_pos_emb(*made), strict=True):
+        assert torch.allclose(own, plain, rtol=1e-12)
+        assert own.stride() == plain.stride()  # which layout attention is fed
+    assert torch.autograd.gradcheck(fused, made)
+
+
+def test_that_a_rotary_embedding_of_another_formula_is_left_alone() -> None:
+    from transformers.models.glm import modeling_glm
+    from transformers.models.gpt_neox import modeling_gpt_neox
+    from transformers.models.olmo2 import modeling_olmo2
+
+    assert fused_rotary(modeling_glm.apply_rotary_pos_emb) is None  # in pairs
+    assert fused_rotary(modeling_olmo2.apply_rotary_pos_emb) is not None
+    partial = fused_rotary(modeling_gpt_neox.apply_rotary_pos_emb)
+    assert partial is not None
+    made = rotary_input(width=8, embedded=4)  # half of each head
+    assert torch.equal(partial(*made)[0], modeling_gpt_neox.apply_rotary_pos_emb(*made)[0])
+
+
 def test_that_a_run_with_fused_layers_gives_the_losses_of_one_without(
     tmp_path: Path, tiny_model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = 0
-    forward = lora._forward
+    compute = lora._linear_with_lora
 
-    def counted(*arguments: Any) -> torch.Tensor:
+    def counted(*arguments: Any) -> list[torch.Tensor]:
         nonlocal calls
         calls += 1
-        return forward(*arguments)
+        return compute(*arguments)
 
-    monkeypatch.setattr(lora, "_forward", counted)
+    monkeypatch.setattr(lora, "_linear_with_lora", counted)
     fused = losses(run(make_run(tmp_path / "a", tiny_model, pairs_file)))
-    assert calls == 14 * (11 + 2)  # layers × (micro-batches, and two passes in the first batch's proof)
+    # query, key and value together, output, gate and up together, down: in each of two layers, in each micro-batch and
+    # in two passes in the first batch's proof
+    assert calls == 4 * 2 * (11 + 2)
     monkeypatch.setattr(FusedLayers, "__len__", lambda _self: 0)
     plain = losses(run(make_run(tmp_path / "b", tiny_model, pairs_file)))
 
