@@ -13,9 +13,10 @@ the turns with their range, and ratios are taken within a turn. With --memory ea
 and the growth of its peak resident memory above the loaded model is compared. With --bare the kernels that no way of
 computing can leave out are run alone as well, with our shapes: products with the model's weights, attention, and the
 adapter's products. Stock's time over theirs is the ratio of a step that costs nothing besides: no norm, no activation,
-no softmax over the vocabulary, no optimizer. Run it on an otherwise idle machine: it needs minutes for a micro-batch
-of 1 and much longer for 8, for which 24 GB are too few: stock TRL was ended by the system in its first step, with rows
-of 512 tokens as well. --max-length cuts the real rows. The last line is JSON.
+no softmax over the vocabulary, no optimizer. Then those are run as well, as few as ours are. Run it on an otherwise
+idle machine: it needs minutes for a micro-batch of 1 and much longer for 8, for which 24 GB are too few: stock TRL was
+ended by the system in its first step, with rows of 512 tokens as well. --max-length cuts the real rows. The last line
+is JSON.
 """
 
 import argparse
@@ -112,7 +113,7 @@ def _time(
     batches = islice(_batches(rows, case.micro_batch), options.turns + 1)
     times: dict[str, list[float]] = {name: [] for name in names}
     losses: dict[str, list[float]] = {name: [] for name in names}
-    bare: list[tuple[float, float]] = []
+    bare: list[tuple[float, float, float]] = []
     for turn, batch in enumerate(batches):  # the first one warms up, and proves our way
         order = names if turn % 2 else list(reversed(names))
         for name in order:
@@ -128,15 +129,7 @@ def _time(
             bare.append(kernels.seconds())
     result = {"case": case.name, "bar": case.bar}
     if bare:
-        result["bare_kernels"] = {
-            "model_seconds": _spread([model for model, _ in bare]),
-            "adapter_seconds": _spread([adapter for _, adapter in bare]),
-            "of_ours": _spread([sum(alone) / own for alone, own in zip(bare, times["ours"], strict=True)]),
-            "stock_over_model": _spread(
-                [stock / model for (model, _), stock in zip(bare, times["stock"], strict=True)]
-            ),
-            "stock_over_both": _spread([stock / sum(alone) for alone, stock in zip(bare, times["stock"], strict=True)]),
-        }
+        result["bare_kernels"] = _bare(bare, times["ours"], times["stock"])
     for name in names:
         ratios = [theirs / own for theirs, own in zip(times[name], times["ours"], strict=True)]
         result[name] = {
@@ -145,6 +138,20 @@ def _time(
             "loss_apart": max(abs(a - b) for a, b in zip(losses[name], losses["ours"], strict=True)),
         }
     return result
+
+
+def _bare(bare: Sequence[tuple[float, float, float]], ours: Sequence[float], stock: Sequence[float]) -> dict:
+    products = [model + adapter for model, adapter, _ in bare]
+    return {
+        "model_seconds": _spread([model for model, _, _ in bare]),
+        "adapter_seconds": _spread([adapter for _, adapter, _ in bare]),
+        "other_seconds": _spread([other for _, _, other in bare]),
+        "of_ours": _spread([alone / own for alone, own in zip(products, ours, strict=True)]),
+        "all_of_ours": _spread([sum(alone) / own for alone, own in zip(bare, ours, strict=True)]),
+        "stock_over_model": _spread([theirs / model for (model, *_), theirs in zip(bare, stock, strict=True)]),
+        "stock_over_both": _spread([theirs / alone for alone, theirs in zip(products, stock, strict=True)]),
+        "stock_over_all": _spread([theirs / sum(alone) for alone, theirs in zip(bare, stock, strict=True)]),
+    }
 
 
 def _memory(
@@ -254,6 +261,8 @@ def _line(case: Case, result: dict) -> str:
         parts.append(
             f"bare kernels are {share:.0%} of ours: alone they would be {both:.2f}x, without the adapter's {model:.2f}x"
         )
+        share, every = (bare[name][0] for name in ("all_of_ours", "stock_over_all"))
+        parts.append(f"with all passes over memory they are {share:.0%}: {every:.2f}x without Python and autograd")
     if "memory_mib" in result:
         grown = ", ".join(f"{name} {value or 'more than there is'}" for name, value in result["memory_mib"].items())
         ratio = f": {result['memory_ratio']:.2f} of stock's (bar {MEMORY_BAR})" if result["memory_ratio"] else ""
