@@ -84,8 +84,8 @@ def attend_varlen(states: States, index: VarlenIndex, *, scaling: float | None, 
     query, key, value = states
     # The kernel's window counts the tokens to the left; transformers' counts the token itself as well.
     left = -1 if window is None else window - 1
-    # index_select, whose gradient is added up as it comes, and not sorted first as a plain index's is. That stays exact:
-    # a token is looked up twice at most, and a sum of two numbers is the same in either order.
+    # index_select, whose gradient is added up as it comes, and not sorted first as a plain index's is. It stays the
+    # same from run to run: a token is looked up twice at most, and two numbers have one sum in either order.
     attended = varlen.varlen_attn(
         query[0].transpose(0, 1).contiguous(),
         key[0].transpose(0, 1).index_select(0, index.keys),
