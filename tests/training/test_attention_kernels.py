@@ -34,7 +34,7 @@ def flash(
     *,
     scale: float | None,
     window_size: tuple[int, int],
-    enable_gqa: bool,
+    enable_gqa: bool = False,
 ) -> torch.Tensor:
     """Attend as the documentation of ``torch.nn.attention.varlen`` says of the kernel, sequence by sequence.
 
@@ -54,6 +54,11 @@ def flash(
         attended = scaled_dot_product_attention(*one, attn_mask=sees, scale=scale, enable_gqa=enable_gqa)
         parts.append(attended[0].transpose(0, 1))
     return torch.cat(parts)
+
+
+def flash_of_old(*arguments: Any, scale: float | None, window_size: tuple[int, int]) -> torch.Tensor:
+    """Attend as in older versions of PyTorch, with as many heads of keys as of queries."""
+    return flash(*arguments, scale=scale, window_size=window_size)
 
 
 @pytest.fixture
@@ -86,15 +91,16 @@ def attended(states: States, blocks: tuple[Block, ...], kernel: str, window: int
     blocks=BLOCKS,
     heads=st.sampled_from([(1, 1), (4, 2), (3, 3)]),
     window=st.none() | st.integers(1, 8),
+    kernel=st.sampled_from([flash, flash_of_old]),
     seed=st.integers(0, 2**16),
 )
 def test_that_one_call_for_a_row_attends_as_a_call_for_each_side(
-    blocks: tuple[Block, ...], heads: tuple[int, int], window: int | None, seed: int
+    blocks: tuple[Block, ...], heads: tuple[int, int], window: int | None, kernel: Any, seed: int
 ) -> None:
     states = drawn(blocks, heads, seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(attention, "takes_varlen", lambda _query: True)
-        patch.setattr(varlen, "varlen_attn", flash)
+        patch.setattr(varlen, "varlen_attn", kernel)
         for one, other in zip(*(attended(states, blocks, name, window) for name in (VARLEN, APART)), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
 

@@ -1,6 +1,9 @@
 """Plain attention over a packed row by one variable-length flash kernel, on CUDA in half precision."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from inspect import signature
 
 import torch
 from torch.nn.functional import pad
@@ -86,16 +89,29 @@ def attend_varlen(states: States, index: VarlenIndex, *, scaling: float | None, 
     left = -1 if window is None else window - 1
     # index_select, whose gradient is added up as it comes, and not sorted first as a plain index's is. It stays the
     # same from run to run: a token is looked up twice at most, and two numbers have one sum in either order.
+    keys, values = (state[0].transpose(0, 1).index_select(0, index.keys) for state in (key, value))
+    groups = query.shape[1] // key.shape[1]
+    options = {}
+    if groups > 1 and _groups_heads(varlen.varlen_attn):
+        options["enable_gqa"] = True
+    elif groups > 1:
+        keys, values = keys.repeat_interleave(groups, 1), values.repeat_interleave(groups, 1)
     attended = varlen.varlen_attn(
         query[0].transpose(0, 1).contiguous(),
-        key[0].transpose(0, 1).index_select(0, index.keys),
-        value[0].transpose(0, 1).index_select(0, index.keys),
+        keys,
+        values,
         index.query_ends,
         index.key_ends,
         index.longest_query,
         index.longest_key,
         scale=scaling,
         window_size=(left, 0),
-        enable_gqa=query.shape[1] != key.shape[1],
+        **options,
     )
     return attended[None]
+
+
+@cache
+def _groups_heads(kernel: Callable[..., torch.Tensor]) -> bool:
+    """Tell whether the kernel takes fewer heads of keys than of queries; older versions of PyTorch's do not."""
+    return "enable_gqa" in signature(kernel).parameters
