@@ -16,13 +16,13 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.update(OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT="20000")  # as a run computes
 
 import torch
-from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, TrainerCallback
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 from trl.experimental.utils import DPODataCollatorWithPadding
 
 from orpo_studio.models.chat_template import ChatTemplate
-from orpo_studio.trainer.load import Loaded
+from orpo_studio.trainer.load import Loaded, freeze_quantized
 from orpo_studio.trainer.orpo import Listener, StudioOrpoTrainer
 from orpo_studio.trainer.scoring.batch import PairDataset, collate, trl_row
 from orpo_studio.trainer.tokens import TokenizedPair
@@ -58,9 +58,13 @@ def load_model(folder: Path, *, nf4: bool, device: str, dtype: torch.dtype, chec
 
 
 def with_adapter(model: Any, *, nf4: bool, checkpointing: bool = False) -> Any:
-    """Return a model with the adapter, ready to train."""
+    """Return a model with the adapter, ready to train.
+
+    What of a base is not quantized is kept in 16 bits, for all contenders alike. TRL would keep norms, and so most
+    activations, in float32.
+    """
     if nf4:
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+        model = freeze_quantized(model, "bf16")
     torch.manual_seed(0)
     lora = LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules="all-linear", task_type="CAUSAL_LM")
     model = get_peft_model(model, lora)

@@ -32,6 +32,7 @@ class Sampler:
     def __init__(self, total: float = 24.0, used: float = 1.0, *, has_gpu: bool = True) -> None:
         self.gpu_name = "Test Card" if has_gpu else ""
         self.gpu_total_gib = total if has_gpu else 0.0
+        self.gpu_has_bf16 = has_gpu
         self.memory_total_gib = total
         self.used, self.has_gpu = used, has_gpu
 

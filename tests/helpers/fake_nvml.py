@@ -21,6 +21,7 @@ class FakeNvml:
         computing: memory in GiB by pid of what computes; None where the driver does not tell it.
         drawing: the same of what draws.
         used: memory in use in GiB; by default the sum of these.
+        capability: compute capability; None where the driver does not tell it.
         error: what each question is answered with, if anything.
         asked: what was asked for: an index or an identifier.
     """
@@ -37,6 +38,7 @@ class FakeNvml:
         self.computing = computing or {}
         self.drawing: dict[int, float | None] = {}
         self.used: float | None = None
+        self.capability: tuple[int, int] | None = (8, 6)
         self.error: NVMLError | None = None
         self.lists_error: NVMLError | None = None
         self.asked: list[int | str] = []
@@ -51,6 +53,15 @@ class FakeNvml:
     def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:
         self.asked.append(uuid)
         return "card"
+
+    def nvmlDeviceGetName(self, _handle: str) -> str:
+        self._answer()
+        return "Test Card"
+
+    def nvmlDeviceGetCudaComputeCapability(self, _handle: str) -> tuple[int, int]:
+        if self.capability is None:
+            raise NVMLError(self.NVML_ERROR_NOT_SUPPORTED)
+        return self.capability
 
     def nvmlDeviceGetComputeRunningProcesses(self, _handle: str) -> list[Any]:
         return self._processes(self.computing)

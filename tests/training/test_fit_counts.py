@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from helpers.families import FAMILIES, MIXTURES, write_family
@@ -13,7 +13,7 @@ from orpo_studio.config import RunSpec
 from orpo_studio.fit.memory import Case, estimate, trained_parameters
 from orpo_studio.fit.shape import ModelShape, read_shape
 from orpo_studio.models.card import inspect_model
-from orpo_studio.trainer.load import load_base
+from orpo_studio.trainer.load import freeze_quantized, load_base
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:fan_in_fan_out"),
@@ -67,7 +67,7 @@ def test_that_named_targets_are_counted_exactly(family: tuple[str, Path, ModelSh
 def test_that_quantized_weights_take_the_bytes_that_are_counted(name: str, quantization: Any, tmp_path: Path) -> None:
     folder = write_family(tmp_path / name, name)
     base = load_base(folder, dtype=torch.bfloat16, device=torch.device("cpu"), quantization=quantization)
-    model = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
+    model = freeze_quantized(base, "bf16")
     taken = 0
     for parameter in model.parameters():
         taken += parameter.numel() * parameter.element_size()

@@ -10,12 +10,14 @@ import torch
 from helpers.families import VOCABULARY, write_family
 from helpers.live_bytes import LiveBytes
 from orpo_studio.config import RunSpec
-from orpo_studio.fit.activations import kept_by_block
+from orpo_studio.fit.activations import computation, kept_by_block
 from orpo_studio.fit.rows import Batch, Way
 from orpo_studio.fit.shape import read_shape
 from orpo_studio.models.card import inspect_model
+from orpo_studio.trainer import adapter
 from orpo_studio.trainer.adapter import load_for_training
 from orpo_studio.trainer.fused import FusedLayers
+from orpo_studio.trainer.load import freeze_quantized
 
 LENGTH = 192
 pytestmark = [
@@ -58,7 +60,8 @@ def of_one_block(tmp_path: Path, family: str, way: Way = "padded", **recipe: Any
     shape = read_shape(inspect_model(tmp_path / f"{family}-2"))
     fed = 2 * LENGTH
     batch = Batch(fed, fed, fed, fed * LENGTH, rows=2, length=LENGTH)
-    kept = kept_by_block(shape.blocks[0], shape, spec.recipe, batch, on_gpu=False, way=way)
+    formats = computation(spec.recipe, on_gpu=False, has_bf16=True)
+    kept = kept_by_block(shape.blocks[0], shape, spec.recipe, batch, formats=formats, way=way)
     return counts[1] - counts[0], kept.checkpointed if spec.recipe.gradient_checkpointing == "on" else kept.saved
 
 
@@ -111,6 +114,26 @@ def test_that_experts_and_capped_scores_keep_what_the_formula_says(family: str, 
     assert said == pytest.approx(counted, rel=0.1)
 
 
-def test_that_experts_beside_a_quantized_base_are_kept_in_full(tmp_path: Path) -> None:
+def test_that_experts_beside_a_quantized_base_keep_what_the_formula_says(tmp_path: Path) -> None:
     counted, said = of_one_block(tmp_path, "mixtral", quantization="nf4", precision="bf16")
+    assert said == pytest.approx(counted, rel=0.1)
+
+
+QUANTIZED: dict[str, dict[str, Any]] = {
+    "nf4": {"quantization": "nf4"},
+    "dora nf4": {"use_dora": True, "quantization": "nf4"},
+    "dropout nf4": {"lora_dropout": 0.1, "quantization": "nf4"},
+    "8bit": {"quantization": "8bit"},
+    "checkpointing 8bit": {"gradient_checkpointing": "on", "quantization": "8bit"},
+}
+
+
+@pytest.mark.parametrize("recipe", QUANTIZED.values(), ids=QUANTIZED)
+def test_that_in_float16_a_quantized_base_keeps_what_the_formula_says(
+    recipe: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A CPU does not train in float16; bfloat16 takes as many bytes.
+    monkeypatch.setattr(adapter, "freeze_quantized", lambda model, _: freeze_quantized(model, "fp16"))
+    monkeypatch.setattr(adapter, "choose_precision", lambda _wanted, _device: "bf16")
+    counted, said = of_one_block(tmp_path, "llama", precision="fp16", **recipe)
     assert said == pytest.approx(counted, rel=0.1)

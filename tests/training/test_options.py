@@ -25,7 +25,9 @@ OPTIONS: dict[str, tuple[dict[str, Any], tuple[float, float]]] = {
     "full, bf16": ({"adapter": "full", "learning_rate": 1e-3, "precision": "bf16"}, SIXTEEN_BITS),
     "nf4": ({"quantization": "nf4"}, EXACT),
     "nf4, checkpointing, dora": ({"quantization": "nf4", "gradient_checkpointing": "on", "use_dora": True}, EXACT),
+    "nf4, bf16": ({"quantization": "nf4", "precision": "bf16"}, SIXTEEN_BITS),
     "8-bit": ({"quantization": "8bit"}, EIGHT_BIT),
+    "8-bit, bf16": ({"quantization": "8bit", "precision": "bf16"}, EIGHT_BIT),
 }
 
 

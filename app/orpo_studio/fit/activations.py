@@ -39,8 +39,8 @@ experts            n a token, not reached by autocast: n·s·(3·f + d); trained
 On a card, norms go through torch's ``rms_norm``. Its kernel there is said to keep its input as it comes (s·d), so that
 the table's 4·d, and s·d where it is trained, are rather too much; they stay until they are counted on one.
 
-s, i are c without quantization; full fine-tuning under autocast: s = 4; nf4 under autocast: s = i = 4, since PEFT keeps
-norms and embeddings in float32 then and bitsandbytes answers in the format it was asked in; 8-bit: s = 4.
+s and i are c. But full fine-tuning under autocast: s = 4; a quantized base under autocast in float16: s = 4, since its
+embeddings and norms are kept in float32, and with nf4 i = 4, as bitsandbytes answers in the format it was asked in.
 
 An adapter on stacked experts adds to their weights before it multiplies: the sum, s bytes a weight, is kept as well.
 """
@@ -62,7 +62,7 @@ class Computation:
 
     Attributes:
         compute: bytes of a number in a matrix product.
-        stream: bytes of a number of the hidden state between blocks.
+        stream: bytes of a number of the hidden state between blocks, and of a weight that is not quantized.
         inner: bytes of a number of a linear layer's output.
         on_gpu: on a card; else in main memory.
     """
@@ -78,14 +78,15 @@ class Computation:
         return self.compute == 2
 
 
-def computation(recipe: RecipeSection, *, on_gpu: bool) -> Computation:
-    """Return the formats of a recipe; "auto" is 16 bits on a card and float32 elsewhere."""
+def computation(recipe: RecipeSection, *, on_gpu: bool, has_bf16: bool) -> Computation:
+    """Return the formats of a recipe; "auto" is 16 bits on a card, float16 where it has no bfloat16, else float32."""
     in_full = recipe.precision == "fp32" or (recipe.precision == "auto" and not on_gpu)
     if in_full:
         return Computation(4, 4, 4, on_gpu)
     if recipe.adapter == "full":
         return Computation(2, 4, 2, on_gpu)
-    if recipe.quantization == "none":
+    is_float16 = recipe.precision == "fp16" or (recipe.precision == "auto" and not has_bf16)
+    if recipe.quantization == "none" or not is_float16:
         return Computation(2, 2, 2, on_gpu)
     return Computation(2, 4, 4 if recipe.quantization == "nf4" else 2, on_gpu)
 
@@ -106,10 +107,10 @@ class Kept:
 
 
 def kept_by_block(
-    block: BlockShape, shape: ModelShape, recipe: RecipeSection, batch: Batch, *, on_gpu: bool, way: Way
+    block: BlockShape, shape: ModelShape, recipe: RecipeSection, batch: Batch, *, formats: Computation, way: Way
 ) -> Kept:
     """Return what a block keeps of a micro-batch."""
-    made = _Block(block, shape, recipe, computation(recipe, on_gpu=on_gpu), fused=way != "stock")
+    made = _Block(block, shape, recipe, formats, fused=way != "stock")
     stuck = batch.fed * made.stuck_inputs()
     saved = (
         batch.fed * (made.norms() + made.mlp() + made.experts() + made.inputs() + made.adapters())
@@ -251,8 +252,6 @@ class _Block:
         if not self.eight_bit:
             return 0
         attended = self.formats.compute * self.block.query
-        if self.formats.mixed:
-            return self.stuck_inputs() - attended
         return self.stuck_inputs() - attended - (self.inputs() if self._shares_inputs() else 0)
 
     def working(self, batch: Batch) -> float:

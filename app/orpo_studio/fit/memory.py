@@ -6,7 +6,8 @@ block, or, in full fine-tuning of short rows, in the optimizer's step. The parts
 =============  ========================================================================================================
 weights        16-bit or float32 as they are computed with; full fine-tuning: float32, and under autocast a 16-bit copy
                of what is multiplied with. nf4: 0.516 bytes a quantized weight (half a byte, 1 for 64 weights and 4 for
-               16,384), 8-bit: 1 and 4 an output; what is not quantized is float32 then, the head and experts included.
+               16,384), 8-bit: 1 and 4 an output; what is not quantized, the head and experts included, is as without
+               quantization, but float32 under autocast in float16.
 adapter        float32, and under autocast a 16-bit copy
 optimizer      gradients 4 bytes a trained parameter; AdamW 8, RMSprop 4. 8-bit AdamW 2.03, but 8 for embeddings and
                matrices under 4096 elements; paged ones move to main memory, so they take nothing of a card. On a card
@@ -25,7 +26,7 @@ Gradients are counted as present from the first token on, which they are from th
 from dataclasses import dataclass, field, replace
 
 from orpo_studio.config.sections import RecipeSection
-from orpo_studio.fit.activations import Kept, computation, kept_by_block
+from orpo_studio.fit.activations import Computation, Kept, computation, kept_by_block
 from orpo_studio.fit.rows import Batch, PairLengths, Way, heaviest_batch
 from orpo_studio.fit.shape import ModelShape
 from orpo_studio.models.linear_layers import lora_parameters
@@ -57,6 +58,7 @@ class Case:
         way: how micro-batches are computed.
         lengths: of the real pairs; None where they are not known.
         free: bytes there are for it, by which automatic gradient checkpointing goes; None where that is not known.
+        has_bf16: it computes in bfloat16, as CPUs do, and cards from 2020 on.
     """
 
     recipe: RecipeSection
@@ -65,6 +67,12 @@ class Case:
     way: Way = "packed"
     lengths: PairLengths | None = field(default=None, compare=False)
     free: float | None = None
+    has_bf16: bool = True
+
+    @property
+    def formats(self) -> Computation:
+        """In which formats it computes."""
+        return computation(self.recipe, on_gpu=self.on_gpu, has_bf16=self.has_bf16)
 
     @property
     def recomputes(self) -> bool:
@@ -143,7 +151,7 @@ def estimate(case: Case) -> MemoryEstimate:
     trained = trained_parameters(case)
     head, passing = _head(case, batch)
     activations = _activations(case, batch, passing)
-    adapter = None if trained is None else trained * (6.0 if _mixed(case) else 4.0)
+    adapter = None if trained is None else trained * (6.0 if case.formats.mixed else 4.0)
     return MemoryEstimate(
         weights=_weights(case),
         adapter=0.0 if full else adapter,
@@ -163,22 +171,18 @@ def trained_parameters(case: Case) -> int | None:
     return lora_parameters(case.shape.layers, recipe.lora_targets, recipe.lora_rank, dora=recipe.use_dora) or None
 
 
-def _mixed(case: Case) -> bool:
-    return computation(case.recipe, on_gpu=case.on_gpu).mixed
-
-
 def _weights(case: Case) -> float | None:
-    recipe, shape = case.recipe, case.shape
+    recipe, shape, formats = case.recipe, case.shape, case.formats
     if recipe.adapter == "full":
         # autocast keeps a copy of every linear layer's weights until the loss is computed; the head's is counted there
-        copies = 2.0 * sum(layer.weights for layer in shape.layers) if _mixed(case) else 0.0
+        copies = 2.0 * sum(layer.weights for layer in shape.layers) if formats.mixed else 0.0
         return 4.0 * shape.parameters + copies
     if recipe.quantization == "none":
-        return float(computation(recipe, on_gpu=case.on_gpu).compute) * shape.parameters
+        return float(formats.stream) * shape.parameters
     if not shape.layers:
         return None
     quantized = sum(layer.weights for layer in shape.quantizable)
-    rest = 4.0 * (shape.parameters - quantized)
+    rest = float(formats.stream) * (shape.parameters - quantized)
     if recipe.quantization == "nf4":
         return _NF4_BYTES * quantized + rest
     return quantized + 4.0 * sum(layer.outputs for layer in shape.quantizable) + rest
@@ -221,9 +225,9 @@ def _activations(case: Case, batch: Batch, passing: float) -> float | None:
     shape, recipe = case.shape, case.recipe
     if not shape.blocks:
         return None
-    formats = computation(recipe, on_gpu=case.on_gpu)
+    formats = case.formats
     kept = [
-        (block.count, kept_by_block(block, shape, recipe, batch, on_gpu=case.on_gpu, way=case.way))
+        (block.count, kept_by_block(block, shape, recipe, batch, formats=formats, way=case.way))
         for block in shape.blocks
     ]
     around = batch.fed * 2.0 * formats.stream * shape.hidden  # the embeddings and the last norm
@@ -240,10 +244,10 @@ def _again(block: Kept) -> float:
 
 def _head(case: Case, batch: Batch) -> tuple[float, float]:
     """Return the memory of the loss, and how much of it has passed when the blocks' backward pass begins."""
-    shape, formats = case.shape, computation(case.recipe, on_gpu=case.on_gpu)
+    shape, formats = case.shape, case.formats
     full = case.recipe.adapter == "full"
     # a head that is kept in float32 is copied to be computed with
-    copy = 2.0 * shape.head if formats.mixed and (full or case.recipe.quantization != "none") else 0.0
+    copy = 2.0 * shape.head if formats.mixed and formats.stream == 4 else 0.0
     if full:
         copy += 4.0 * shape.head  # its gradient, summed up before it takes its place
     if case.way == "stock":

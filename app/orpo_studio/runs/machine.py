@@ -15,6 +15,8 @@ else:
     import resource
 
 GIB = 1024**3
+_BF16_FROM = (8, 0)
+"""Compute capability from which on cards have bfloat16 in hardware: Ampere's."""
 
 
 def memory_limit() -> int:
@@ -62,6 +64,7 @@ class MachineSampler:
         self._gpus = _open_gpus()
         self.gpu_name = self._gpus.name if self._gpus else ""
         self.gpu_total_gib = self._gpus.total_gib if self._gpus else 0.0
+        self.gpu_has_bf16 = self._gpus.has_bf16 if self._gpus else False
         self.memory_total_gib = psutil.virtual_memory().total / GIB
         psutil.cpu_percent()  # the first call only sets the mark from which the next one measures
 
@@ -86,6 +89,9 @@ class _Gpus:
         name = nvml.nvmlDeviceGetName(self._handle)
         self.name = name.decode() if isinstance(name, bytes) else str(name)
         self.total_gib = nvml.nvmlDeviceGetMemoryInfo(self._handle).total / GIB
+        self.has_bf16 = True
+        with contextlib.suppress(nvml.NVMLError):
+            self.has_bf16 = nvml.nvmlDeviceGetCudaComputeCapability(self._handle) >= _BF16_FROM
 
     def values(self) -> dict[str, float]:
         nvml, found = self._nvml, {}

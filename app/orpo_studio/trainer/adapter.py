@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import set_seed
 
 from orpo_studio.config import RunSpec
@@ -18,6 +18,7 @@ from orpo_studio.trainer.load import (
     Quantization,
     choose_device,
     choose_precision,
+    freeze_quantized,
     load_base,
     load_tokenizer,
 )
@@ -45,7 +46,7 @@ def load_for_training(spec: RunSpec, card: ModelCard) -> Loaded:
         model.requires_grad_(True)
     else:
         if recipe.quantization != "none":
-            model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+            model = freeze_quantized(model, precision)
         model = _add_lora(model, spec)
     return Loaded(model, load_tokenizer(card.path, card), ChatTemplate.of(card), device, precision)
 
@@ -70,7 +71,7 @@ def load_trained(spec: RunSpec, card: ModelCard, adapter: Path) -> Loaded:
         quantization: Quantization = recipe.quantization
         base = load_base(card.path, dtype=DTYPES[precision], device=device, quantization=quantization)
         if quantization != "none":
-            base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
+            base = freeze_quantized(base, precision)
         model = attach(base, adapter)
     model.requires_grad_(False)
     return Loaded(model, load_tokenizer(card.path, card), ChatTemplate.of(card), device, precision)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
-from peft import prepare_model_for_kbit_training
 
 from orpo_studio import paths
 from orpo_studio.config import RunSpec
@@ -32,6 +31,7 @@ from orpo_studio.trainer.load import (
     Loaded,
     choose_device,
     choose_precision,
+    freeze_quantized,
     load_base,
     load_tokenizer,
     read_card,
@@ -98,7 +98,7 @@ def load_frozen(spec: RunSpec, card: ModelCard) -> Loaded:
     precision = choose_precision(recipe.precision, device)
     model = load_base(card.path, dtype=DTYPES[precision], device=device, quantization=recipe.quantization)
     if recipe.quantization != "none":
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+        model = freeze_quantized(model, precision)
     model.requires_grad_(False)
     return Loaded(model, load_tokenizer(card.path, card), ChatTemplate.of(card), device, precision)
 

@@ -14,6 +14,7 @@ from orpo_studio.fit.shape import read_shape
 from orpo_studio.models.card import ModelCard
 from orpo_studio.models.problem import ModelProblem
 from orpo_studio.runs.machine import memory_limit
+from orpo_studio.trainer.load import choose_device, has_bf16
 from orpo_studio.trainer.scoring.ladder import Way
 
 
@@ -36,9 +37,11 @@ def begins_recomputing(spec: RunSpec, card: ModelCard, lengths: PairLengths, way
         shape = read_shape(card)
     except ModelProblem:
         return False
-    on_gpu = torch.cuda.is_available()
+    device = choose_device()
+    on_gpu = device.type == "cuda"
     free = _free_on_card() if on_gpu else _free_in_main_memory()
-    return Case(spec.recipe, shape, on_gpu=on_gpu, way=way.value, lengths=lengths, free=free).recomputes
+    case = Case(spec.recipe, shape, on_gpu=on_gpu, way=way.value, lengths=lengths, free=free, has_bf16=has_bf16(device))
+    return case.recomputes
 
 
 def pair_lengths(lengths: npt.NDArray[Any], prompts: npt.NDArray[Any]) -> PairLengths:

@@ -9,6 +9,7 @@ from orpo_studio.fit.shape import read_shape
 from orpo_studio.models.card import ModelCard
 from orpo_studio.models.problem import ModelProblem
 from orpo_studio.runs.machine import memory_limit
+from orpo_studio.trainer.load import choose_device, has_bf16
 from orpo_studio.trainer.problems import MORE_THAN_FREE, TrainerProblem, own_words
 from orpo_studio.trainer.scoring.ladder import Way
 
@@ -29,10 +30,11 @@ def not_enough_memory(recipe: RecipeSection, card: ModelCard, way: Way, error: B
         way: how losses are computed.
         error: what was raised.
     """
-    on_gpu = torch.cuda.is_available()
+    device = choose_device()
+    on_gpu = device.type == "cuda"
     free = torch.cuda.mem_get_info()[1] if on_gpu else memory_limit()
     try:
-        case = Case(recipe, read_shape(card), on_gpu=on_gpu, way=way.value)
+        case = Case(recipe, read_shape(card), on_gpu=on_gpu, way=way.value, has_bf16=has_bf16(device))
         changes, needed = savings(case, free), estimate(case)
     except (ModelProblem, MemoryError):  # whatever fails here, the advice must not hide what happened
         changes, needed = [], None

@@ -25,12 +25,15 @@ def case(shape: ModelShape, *, on_gpu: bool = True, way: Way = "packed", lengths
 
 def test_that_the_weights_take_what_their_format_takes(big: ModelShape) -> None:
     assert big.parameters == PARAMETERS_8B
-    rest = 4 * (PARAMETERS_8B - LINEAR_8B)
+    rest = 2 * (PARAMETERS_8B - LINEAR_8B)
     outputs = 32 * (2 * 4096 + 2 * 1024 + 2 * 14336 + 4096)
     assert estimate(case(big)).weights == 2 * PARAMETERS_8B
     assert estimate(case(big, on_gpu=False)).weights == 4 * PARAMETERS_8B
     assert estimate(case(big, quantization="nf4")).weights == pytest.approx(0.516 * LINEAR_8B + rest, rel=1e-3)
     assert estimate(case(big, quantization="8bit")).weights == LINEAR_8B + 4 * outputs + rest
+    fp16 = estimate(case(big, quantization="nf4", precision="fp16"))
+    assert fp16.weights == pytest.approx(0.516 * LINEAR_8B + 2 * rest, rel=1e-3)
+    assert estimate(replace(case(big, quantization="nf4"), has_bf16=False)) == fp16
     assert estimate(case(big, adapter="full")).weights == 4 * PARAMETERS_8B + 2 * LINEAR_8B
     assert estimate(case(big, adapter="full", precision="fp32")).weights == 4 * PARAMETERS_8B
 

@@ -25,12 +25,14 @@ class Room:
         total: bytes it has.
         free: bytes of it that nobody uses now.
         on_gpu: it is a card's; else main memory.
+        has_bf16: it is a card's that computes in bfloat16.
     """
 
     name: str
     total: float
     free: float
     on_gpu: bool
+    has_bf16: bool = False
 
     @property
     def place(self) -> str:
@@ -102,6 +104,6 @@ def _room(sampler: "MachineSampler") -> Room:
     values = sampler.sample().values
     if "gpu_memory_gib" in values and sampler.gpu_total_gib:
         total, used = sampler.gpu_total_gib * GIB, values["gpu_memory_gib"] * GIB
-        return Room(sampler.gpu_name, total, max(0.0, total - used), on_gpu=True)
+        return Room(sampler.gpu_name, total, max(0.0, total - used), on_gpu=True, has_bf16=sampler.gpu_has_bf16)
     total = sampler.memory_total_gib * GIB
     return Room("", total, max(0.0, total - values["memory_gib"] * GIB), on_gpu=False)

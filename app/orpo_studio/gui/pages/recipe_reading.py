@@ -75,7 +75,15 @@ class FitReading(QObject):
         found = self.probe.found(spec.recipe)
         way: Way = "packed" if found is None or found.way not in get_args(Way) else cast("Way", found.way)
         free = room.total if self._bench.read_only else room.free
-        return Case(spec.recipe, self.shape, on_gpu=room.on_gpu, way=way, lengths=self.lengths, free=free)
+        return Case(
+            spec.recipe,
+            self.shape,
+            on_gpu=room.on_gpu,
+            way=way,
+            lengths=self.lengths,
+            free=free,
+            has_bf16=room.has_bf16 or not room.on_gpu,
+        )
 
     def memory(self, case: "Case") -> "MemoryEstimate":
         """Return the peak memory of a case: as two steps measured it where they were tried, else the sum by headers.
