@@ -92,7 +92,9 @@ def test_that_a_llama_block_keeps_what_the_formula_says(recipe: dict[str, Any], 
     assert said == pytest.approx(counted, rel=0.1)
 
 
-@pytest.mark.parametrize("recipe", ["lora", "lora bf16", "dropout bf16", "full", "nf4 bf16"])
+@pytest.mark.parametrize(
+    "recipe", ["lora", "lora bf16", "dropout bf16", "full", "nf4 bf16", "8bit", "8bit bf16", "checkpointing 8bit"]
+)
 def test_that_a_block_computed_as_stock_keeps_what_the_formula_says(recipe: str, tmp_path: Path) -> None:
     counted, said = of_one_block(tmp_path, "llama", "stock", **RECIPES[recipe])
     assert said == pytest.approx(counted, rel=0.1)

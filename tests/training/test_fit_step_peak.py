@@ -76,6 +76,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "full": {"adapter": "full"},
     "full bf16": {"adapter": "full", "precision": "bf16"},
     "nf4": {"quantization": "nf4", "precision": "bf16"},
+    "8bit": {"quantization": "8bit", "precision": "bf16"},
+    "checkpointing 8bit": {"gradient_checkpointing": "on", "quantization": "8bit", "precision": "bf16"},
 }
 
 

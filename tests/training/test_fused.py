@@ -7,9 +7,11 @@ import pytest
 import torch
 from transformers.models.llama import modeling_llama
 
+from helpers.live_bytes import LiveBytes
 from helpers.training import losses, make_run, of_kind, run
 from orpo_studio.events import PathChosen, Problem
 from orpo_studio.trainer.fused import FusedLayers, lora
+from orpo_studio.trainer.fused.eight_bit import fused_eight_bit
 from orpo_studio.trainer.fused.lora import lora_layers_fed_together
 from orpo_studio.trainer.fused.norm import fused_norm, rms_norm
 from orpo_studio.trainer.fused.rotary import fused_rotary
@@ -259,3 +261,38 @@ def test_that_a_way_that_computes_something_else_is_left_with_a_warning(
     assert [problem.code for problem in of_kind(events, Problem)] == ["fused-refused", "way-refused"]
     assert of_kind(events, PathChosen)[0].path == "padded"
     assert losses(events) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_that_an_8bit_layer_gives_what_bitsandbytes_gives_and_keeps_no_input(
+    has_bias: bool, dtype: torch.dtype, caplog: pytest.LogCaptureFixture
+) -> None:
+    bitsandbytes = pytest.importorskip("bitsandbytes")
+    caplog.set_level("ERROR")  # that the input is rounded to 16 bits is known
+    torch.manual_seed(0)
+    made = bitsandbytes.nn.Linear8bitLt(16, 24, bias=has_bias, has_fp16_weights=False, threshold=6.0)
+    layer = made.to("cpu").requires_grad_(False)
+    x = torch.randn(2, 5, 16).mul_(4).to(dtype)  # some are beyond the threshold
+    towards = torch.randn(2, 5, 24).to(dtype)
+    fused = fused_eight_bit(layer)
+    assert fused is not None
+    assert fused_eight_bit(torch.nn.Linear(4, 4)) is None
+
+    def figures_of(forward: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        leaf = x.clone().requires_grad_()
+        output = forward(leaf)
+        return output.detach(), torch.autograd.grad(output, leaf, towards)[0]
+
+    for ours, theirs in zip(figures_of(fused), figures_of(layer), strict=True):
+        assert ours.dtype == theirs.dtype
+        assert torch.equal(ours, theirs)
+
+    def bytes_kept_by(forward: Any) -> int:
+        leaf, alive = x.clone().requires_grad_(), LiveBytes(layer)
+        with alive:
+            output = forward(leaf * 1)  # made anew, so that nobody else holds it
+        return alive.now - output.numel() * output.element_size()
+
+    assert bytes_kept_by(fused) <= 4 * 24  # the weight's scales, which were there before
+    assert bytes_kept_by(layer) >= x.numel() * x.element_size()

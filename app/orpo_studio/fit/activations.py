@@ -32,7 +32,8 @@ inputs             of each layer that is trained or has an adapter: c·(its inpu
                    dropout. DoRA and unfused LoRA copy everything under autocast, as PEFT makes a detour by float32.
 adapter            c·r a layer; DoRA: + (c + i)·(its outputs); dropout: own inputs, and a mask, 1 byte an input; on a
                    CPU the bytes of the number that it masks (DoRA, unfused: 4)
-8-bit base         the inputs of all layers, kept by bitsandbytes outside autograd: checkpointing does not free them
+8-bit base         unfused: the inputs of all layers, kept by bitsandbytes outside autograd: checkpointing does not free
+                   them
 experts            n a token, not reached by autocast: n·s·(3·f + d); trained or with an adapter: + n·s·(d + f) + s·d
 =================  ====================================================================================================
 
@@ -129,7 +130,7 @@ class _Block:
     ) -> None:
         self.block, self.shape, self.recipe, self.formats, self.fused = block, shape, recipe, formats, fused
         self.full = recipe.adapter == "full"
-        self.eight_bit = not self.full and recipe.quantization == "8bit"
+        self.holds_inputs = not self.full and recipe.quantization == "8bit" and not fused
 
     def norms(self) -> float:
         block, hidden, formats = self.block, self.shape.hidden, self.formats
@@ -171,7 +172,7 @@ class _Block:
 
     def _reads_attended(self) -> bool:
         """Tell whether the layer behind attention keeps what it reads."""
-        return self.eight_bit or any(map(self._is_read, self.block.of("out")))
+        return self.holds_inputs or any(map(self._is_read, self.block.of("out")))
 
     def _makes_copies(self) -> bool:
         """Tell whether query, key and value are cast before attention, so that what they were views of goes."""
@@ -215,7 +216,7 @@ class _Block:
         """Tell whether a layer that makes a copy of what it reads need not: attention keeps it so, or bitsandbytes."""
         if not self.full and not (self._is_fused_lora() and self.recipe.lora_dropout == 0):
             return False
-        down = layer.role == "down" and self.eight_bit and self.formats.inner == self.formats.compute
+        down = layer.role == "down" and self.holds_inputs and self.formats.inner == self.formats.compute
         return layer.role == "out" or down
 
     def adapters(self) -> float:
@@ -241,7 +242,7 @@ class _Block:
 
     def stuck_inputs(self) -> float:
         """Return what bitsandbytes' 8-bit layers hold of their inputs, whether they are computed again or not."""
-        if not self.eight_bit:
+        if not self.holds_inputs:
             return 0
         formats, down = self.formats, sum(layer.inputs for layer in self.block.of("down"))
         shared = formats.stream * 2 * self.shape.hidden
@@ -249,7 +250,7 @@ class _Block:
 
     def loose_inputs(self) -> float:
         """Return the part of them that nothing else of the block holds as well."""
-        if not self.eight_bit:
+        if not self.holds_inputs:
             return 0
         attended = self.formats.compute * self.block.query
         return self.stuck_inputs() - attended - (self.inputs() if self._shares_inputs() else 0)
@@ -262,7 +263,7 @@ class _Block:
         layers = [layer for layer in block.layers if layer.matrices == 1]
         whole = 0.0
         if not self.full and self.recipe.quantization != "none":
-            bytes_each = 4 if self.eight_bit else formats.compute
+            bytes_each = formats.stream if self.recipe.quantization == "8bit" else formats.compute
             whole = bytes_each * max(layer.weights for layer in layers)
         if not self.full and self.recipe.use_dora:
             whole += max((self._dora(layer) for layer in layers if self._has_adapter(layer)), default=0)

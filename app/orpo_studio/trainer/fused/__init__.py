@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from orpo_studio.trainer.fused import rotary
+from orpo_studio.trainer.fused.eight_bit import fused_eight_bit
 from orpo_studio.trainer.fused.lora import fused_lora, lora_layers_fed_together
 from orpo_studio.trainer.fused.norm import fused_norm
 from orpo_studio.trainer.fused.swiglu import fused_swiglu
 
 
 class FusedLayers:
-    """What of a model can be fused: LoRA layers, root-mean-square norms, gated MLPs and rotary embeddings."""
+    """What of a model can be fused: LoRA and 8-bit layers, root-mean-square norms, gated MLPs, rotary embeddings."""
 
     def __init__(self, model: Any) -> None:
         self._together = lora_layers_fed_together(model)
@@ -52,4 +53,9 @@ class FusedLayers:
                 group.let_go()
 
     def _fused(self, module: Any) -> Callable[..., Any] | None:
-        return fused_lora(module, self._together.get(module)) or fused_norm(module) or fused_swiglu(module)
+        return (
+            fused_lora(module, self._together.get(module))
+            or fused_norm(module)
+            or fused_swiglu(module)
+            or fused_eight_bit(module)
+        )

@@ -123,9 +123,9 @@ def lay_out_padded(batch: PairBatch, device: torch.device, *, pad_id: int) -> La
         places += [index * length + np.arange(len(chosen) - 1), above + np.arange(first - 1, len(rejected) - 1)]
         targets += [chosen[1:], rejected[first:]]
     return Layout(
-        input_ids=torch.from_numpy(ids).to(device),
+        input_ids=torch.from_numpy(ids).to(device, non_blocking=True),
         position_ids=None,
-        attention_mask=torch.from_numpy(mask).to(device),
+        attention_mask=torch.from_numpy(mask).to(device, non_blocking=True),
         places=_tensor(places, device),
         targets=_tensor(targets, device),
         spans=tuple(_span(pair, shared) for pair, (_, _, shared) in zip(batch.pairs, sequences, strict=True)),
