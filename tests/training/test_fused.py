@@ -97,6 +97,23 @@ def test_that_a_norm_of_another_formula_is_left_alone() -> None:
     assert fused_norm(LlamaRMSNorm(8)) is not None
 
 
+@pytest.mark.parametrize("of_weight", [torch.float32, torch.bfloat16])
+def test_that_autocast_does_not_widen_what_a_norm_answers(
+    of_weight: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a card autocast makes torch's function answer in float32; on a CPU it does not know of it.
+    plain = torch.nn.functional.rms_norm
+
+    def as_on_a_card(x: torch.Tensor, shape: Any, weight: Any, epsilon: float) -> torch.Tensor:
+        answer = plain(x, shape, weight, epsilon)
+        return answer.float() if torch.is_autocast_enabled("cpu") else answer
+
+    monkeypatch.setattr(torch.nn.functional, "rms_norm", as_on_a_card)
+    x = torch.randn(3, 8).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert rms_norm(x, torch.ones(8, dtype=of_weight), 1e-6).dtype == of_weight
+
+
 def test_that_an_mlp_of_another_formula_is_left_alone() -> None:
     from transformers import GemmaConfig, LlamaConfig
     from transformers.models.gemma.modeling_gemma import GemmaMLP

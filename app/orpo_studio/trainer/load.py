@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -162,6 +163,8 @@ def load_base(folder: Path, *, dtype: torch.dtype, device: torch.device, quantiz
         )
     elif quantization == "8bit":
         options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
+        # That it rounds its inputs to float16, which it would say once a layer and step.
+        logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     with _in_words("model", folder):
         model = AutoModelForCausalLM.from_pretrained(str(folder), **options)
     _switch_off_dropout(model)

@@ -4,6 +4,7 @@ It computes the same loss by the fastest way that the model can take, stops befo
 parts when memory is short, counts its tokens, and saves only whole checkpoints.
 """
 
+import gc
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -353,6 +354,7 @@ class StudioOrpoTrainer(ORPOTrainer):
 
     def _save_memory(self, reason: str) -> None:
         """Compute fewer pairs together, or, where it is one already, their activations again."""
+        gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         if self._at_once == 1:

@@ -22,7 +22,8 @@ _OPTIMIZERS = {
     "rmsprop": "rmsprop",
 }
 _ON_A_CARD = {"adamw": "adamw_torch_fused"}
-"""One kernel for all weights, which needs no memory of its own."""
+"""One kernel for all weights, which needs no memory of its own. Not in float16: it skips steps by itself when loss
+scaling overflows, and accelerate does not hear of it."""
 RECOMPUTING = {"use_reentrant": False}
 """How activations are computed again."""
 
@@ -33,6 +34,8 @@ def trl_config(
     """Return TRL's configuration. When to log, measure and save is the reporter's to say, hence the three "no"."""
     recipe = spec.recipe
     optimizer = _OPTIMIZERS[recipe.optimizer]
+    if device == "cuda" and precision != "fp16":
+        optimizer = _ON_A_CARD.get(recipe.optimizer, optimizer)
     options: dict[str, Any] = {
         "output_dir": str(home),
         "beta": recipe.lambda_,
@@ -42,7 +45,7 @@ def trl_config(
         "learning_rate": recipe.learning_rate,
         "lr_scheduler_type": _SCHEDULES[recipe.schedule],
         "warmup_steps": plan.warmup_steps,
-        "optim": _ON_A_CARD.get(recipe.optimizer, optimizer) if device == "cuda" else optimizer,
+        "optim": optimizer,
         "weight_decay": recipe.weight_decay,
         "max_grad_norm": recipe.max_grad_norm,
         "max_steps": plan.total_steps,

@@ -7,6 +7,8 @@ from pathlib import Path
 import psutil
 import torch
 
+from orpo_studio.runs.card import GIB, CardWatch
+
 _CLEAR_PEAK = "5"
 """What Linux takes to forget the highest resident memory so far (proc(5), ``clear_refs``)."""
 _MOST_OF_DRIVER = 2 * 2**30
@@ -47,16 +49,9 @@ class PeakMemory:
 
 
 def _card_in_use() -> int:
-    """Return the bytes of the first card that anybody uses; 0 where the driver does not say."""
-    try:
-        import pynvml
-    except ImportError:
-        return 0
-    try:
-        pynvml.nvmlInit()
-        return int(pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).used)
-    except pynvml.NVMLError:
-        return 0
+    """Return the bytes of the card that anybody uses; 0 where the driver does not say."""
+    use = CardWatch().look()
+    return 0 if use.total_gib is None or use.free_gib is None else int((use.total_gib - use.free_gib) * GIB)
 
 
 def _peak_resident() -> int:

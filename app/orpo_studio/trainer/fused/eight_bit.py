@@ -21,6 +21,9 @@ def fused_eight_bit(module: Any) -> Callable[..., Any] | None:
     def forward(x: torch.Tensor) -> Any:
         if module.state.has_fp16_weights or (module.bias is not None and module.bias.requires_grad):
             return plain(x)
+        device = x.device.type
+        if torch.is_autocast_enabled(device):
+            x = x.to(torch.get_autocast_dtype(device))
         output: torch.Tensor = _FrozenEightBit.apply(x.flatten(0, -2), plain, module.state)
         return output.unflatten(0, x.shape[:-1])
 

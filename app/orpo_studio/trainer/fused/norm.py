@@ -6,6 +6,7 @@ stay as they are.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -33,9 +34,20 @@ def rms_norm(x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Ten
     if x.device.type == "cpu" and x.dtype in _TOLERANCE and weight.dtype == x.dtype:
         fast: torch.Tensor = _RmsNorm.apply(x, weight, epsilon)
         return fast
-    if x.dtype != weight.dtype:  # transformers multiplies in the wider of the two
-        return weight * torch.nn.functional.rms_norm(x, (x.shape[-1],), None, epsilon)
-    return torch.nn.functional.rms_norm(x, (x.shape[-1],), weight, epsilon)
+    with _as_it_comes(x):
+        if x.dtype != weight.dtype:  # transformers multiplies in the wider of the two
+            return weight * torch.nn.functional.rms_norm(x, (x.shape[-1],), None, epsilon)
+        return torch.nn.functional.rms_norm(x, (x.shape[-1],), weight, epsilon)
+
+
+def _as_it_comes(x: torch.Tensor) -> AbstractContextManager[Any]:
+    """Return the context in which a norm answers in its input's format.
+
+    On a card, autocast lets torch's function answer in float32 (from torch 2.12 or 2.13 on), and all that follows would
+    be as wide. Inside it computes in float32 anyway.
+    """
+    device = x.device.type
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
 def _is_plain(module: Any, weight: torch.Tensor, epsilon: float) -> bool:

@@ -53,7 +53,12 @@ def _compare(kernels: Mapping[str, Kernel], states: States) -> tuple[str, str]:
             raise
         words = (str(error).splitlines() or [""])[0][:200]
         return APART, f"the variable-length kernel cannot be used here: {type(error).__name__}: {words}"
-    apart = _milliseconds(kernels[APART], states)
+    try:
+        apart = _milliseconds(kernels[APART], states)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return VARLEN, "a call for each side takes more memory than there is"
     if varlen <= apart:
         return (
             VARLEN,

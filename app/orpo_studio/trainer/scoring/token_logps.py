@@ -165,9 +165,12 @@ class _Scan:
 
 
 def _add_weighted_rows(to: torch.Tensor, amounts: torch.Tensor, sums: torch.Tensor, weight: torch.Tensor) -> None:
-    """Add ``amounts @ weight``; in 16 bits by shares of the sums, which can be neither too large nor too coarse."""
+    """Add ``amounts @ weight``; in float16 by shares of the sums, since their product can be beyond its range."""
     if amounts.dtype is weight.dtype:
         to.addmm_(amounts, weight)
+        return
+    if weight.dtype is torch.bfloat16:
+        to.add_(amounts.to(weight.dtype) @ weight)
         return
     sums = sums.clamp_min(torch.finfo(sums.dtype).tiny)
     to.add_((amounts.div_(sums).to(weight.dtype) @ weight).to(to.dtype).mul_(sums))

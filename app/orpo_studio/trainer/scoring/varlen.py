@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import pad
 
 from orpo_studio.trainer.scoring.kernels import States
-from orpo_studio.trainer.scoring.layout import Block
+from orpo_studio.trainer.scoring.layout import Block, sent
 
 _HALF = (torch.float16, torch.bfloat16)
 _WIDEST = 256
@@ -57,13 +57,13 @@ def varlen_index(blocks: tuple[Block, ...], device: torch.device) -> VarlenIndex
             lengths.append(block.shared + block.rejected)
         start = end
     return VarlenIndex(
-        torch.cat(keys).to(device, non_blocking=True), _ends(queries, device), _ends(lengths, device),
+        sent(torch.cat(keys), device), _ends(queries, device), _ends(lengths, device),
         max(queries), max(lengths),
     )  # fmt: skip
 
 
 def _ends(lengths: list[int], device: torch.device) -> torch.Tensor:
-    return pad(torch.tensor(lengths).cumsum(0), (1, 0)).to(device, torch.int32, non_blocking=True)
+    return sent(pad(torch.tensor(lengths).cumsum(0), (1, 0)).to(torch.int32), device)
 
 
 def attend_varlen(states: States, index: VarlenIndex, *, scaling: float | None, window: int | None) -> torch.Tensor:
