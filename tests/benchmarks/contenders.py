@@ -1,7 +1,7 @@
 """The ways to compute an ORPO step that the benchmarks let run in turns: ours, stock TRL, and Liger's fused loss.
 
-Each is a function that runs forward and backward passes over one micro-batch, from token ids to gradients, through a
-model of its own with the same weights: ours replaces layers, and the others must not profit.
+Each is a function that runs forward and backward passes over one micro-batch, from token ids to gradients. Ours
+replaces layers only while its own batch is under way, so contenders may share a model.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import Any
 os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.update(OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT="20000")  # as a run computes
+os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -173,6 +174,12 @@ def available() -> list[str]:
 
 
 class _Loud(Listener):
+    def memory_short(self, at_once: int, reason: str, *, is_exact: bool) -> None:
+        raise MemoryError(f"out of memory; {at_once} at once would be tried next: {reason}")
+
+    def recomputes(self, reason: str) -> None:
+        raise MemoryError(f"out of memory: {reason}")
+
     def way_chosen(self, choice: Any, proof: Any, kernels: Any) -> None:
         proven = f"proven to {getattr(proof, 'figures', None)}"
         print(f"    ours: {choice.way}, {proven}, {kernels.name} {kernels.reason}", file=sys.stderr)

@@ -55,6 +55,10 @@ class Setting:
         return f"{self.shape} {self.words}"
 
 
+class ProbeError(Exception):
+    """A setting could not be tried; the message is what the probe said."""
+
+
 def settings(shapes: list[str]) -> list[Setting]:
     """Return the settings, model by model."""
     again = {"gradient_checkpointing": "on"}
@@ -85,6 +89,7 @@ def main() -> None:
         sys.exit("There is no GPU here that PyTorch can use; name a small model with --model.")
     shapes = list(SHAPES) if options.model is None else [options.model.name]
     rows: list[dict[str, Any]] = []
+    failed: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         made: tuple[str, Path] | None = None if options.model is None else (shapes[0], options.model)
         for setting in settings(shapes):
@@ -94,16 +99,27 @@ def main() -> None:
                 if made is not None:
                     shutil.rmtree(made[1])
                 made = setting.shape, _random_model(setting.shape, Path(scratch) / setting.shape)
-            rows.append(_compare(setting, made[1], options.data, Path(scratch), on_gpu=on_gpu))
-            print(f"{setting.name}: {rows[-1]}", file=sys.stderr, flush=True)
+            try:
+                rows.append(_compare(setting, made[1], options.data, Path(scratch), on_gpu=on_gpu))
+            except ProbeError as error:
+                failed.append(f"{setting.name}: {error}")
+                print(failed[-1], file=sys.stderr, flush=True)
+            else:
+                print(f"{setting.name}: {rows[-1]}", file=sys.stderr, flush=True)
     print("| setting | estimated, GiB | measured, GiB | measured / middle of the estimate |\n|---|---|---|---|")
     for row in rows:
         print(f"| {row['setting']} | {row['low']:.2f} to {row['high']:.2f} | {row['peak']:.2f} | {row['ratio']:.2f} |")
+    if not rows:
+        sys.exit("No setting could be tried.")
     ratios = [row["ratio"] for row in rows]
-    passed = on_gpu and len(rows) >= 12 and all(abs(ratio - 1) <= BAR for ratio in ratios)
+    passed = on_gpu and not failed and len(rows) >= 12 and all(abs(ratio - 1) <= BAR for ratio in ratios)
     device = torch.cuda.get_device_name() if on_gpu else "cpu"
     summary = {"median": round(statistics.median(ratios), 3), "least": min(ratios), "most": max(ratios)}
-    print(json.dumps({"benchmark": "memory", "device": device, "passed": passed, **summary, "rows": rows}))
+    print(
+        json.dumps(
+            {"benchmark": "memory", "device": device, "passed": passed, **summary, "failed": failed, "rows": rows}
+        )
+    )
 
 
 def _compare(setting: Setting, model: Path, data: Path, scratch: Path, *, on_gpu: bool) -> dict[str, Any]:
@@ -114,7 +130,7 @@ def _compare(setting: Setting, model: Path, data: Path, scratch: Path, *, on_gpu
     command = [sys.executable, "-m", "orpo_studio.cli", "probe", "--model", str(model), "--data", str(data), "--json"]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"{setting.name}: {done.stdout}{done.stderr}")
+        raise ProbeError(f"{done.stdout}{done.stderr}".strip())
     found = json.loads(done.stdout.splitlines()[-1])
     middle = (expected.low + expected.high) / 2
     return {
