@@ -48,7 +48,7 @@ RECIPE = {"max_steps": 2, "learning_rate": 1e-3, "max_length": 400}
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A model, and pairs of some 600 tokens each: eight of them take more than 100 MiB, one takes some 15."""
+    """A model, and pairs of some 600 tokens each: eight of them take some 100 MiB, one some 15."""
     place = tmp_path_factory.mktemp("material")
     text = " ".join(WORDS)
     rows = [
@@ -77,7 +77,7 @@ def test_that_a_step_that_the_allocator_refuses_is_made_in_smaller_parts(
 ) -> None:
     whole = run(make_run(tmp_path / "enough", *material, **recipe(micro_batch=2, accumulation=4)))
 
-    short = run_limited(make_run(tmp_path / "short", *material, **recipe(micro_batch=8, accumulation=1)), 60)
+    short = run_limited(make_run(tmp_path / "short", *material, **recipe(micro_batch=8, accumulation=1)), 30)
 
     assert outcome(short) == "completed"
     warnings = of_kind(short, Problem)
