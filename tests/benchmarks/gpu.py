@@ -139,7 +139,7 @@ def _run(case: Case, model: Any, pairs: Sequence[TokenizedPair], rate: float) ->
                     raise
                 result[name] = {"out_of_memory": True}
                 del steps[name]
-            if name not in steps:
+            if name not in steps:  # outside the handler: until it is left, the error's frames hold what must be freed
                 _free()
                 continue
             torch.cuda.synchronize()

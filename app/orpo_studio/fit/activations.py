@@ -172,7 +172,7 @@ class _Block:
 
     def _reads_attended(self) -> bool:
         """Tell whether the layer behind attention keeps what it reads."""
-        return self.holds_inputs or any(map(self._is_read, self.block.of("out")))
+        return any(map(self._is_read, self.block.of("out")))
 
     def _makes_copies(self) -> bool:
         """Tell whether query, key and value are cast before attention, so that what they were views of goes."""
@@ -213,11 +213,9 @@ class _Block:
         return compute * sum(layer.inputs for layer in own if not self._is_kept_already(layer))
 
     def _is_kept_already(self, layer: LinearLayer) -> bool:
-        """Tell whether a layer that makes a copy of what it reads need not: attention keeps it so, or bitsandbytes."""
-        if not self.full and not (self._is_fused_lora() and self.recipe.lora_dropout == 0):
-            return False
-        down = layer.role == "down" and self.holds_inputs and self.formats.inner == self.formats.compute
-        return layer.role == "out" or down
+        """Tell whether a layer that makes a copy of what it reads need not, since attention keeps it so."""
+        reads_plainly = self.full or (self._is_fused_lora() and self.recipe.lora_dropout == 0)
+        return reads_plainly and layer.role == "out"
 
     def adapters(self) -> float:
         recipe, compute = self.recipe, self.formats.compute
@@ -263,7 +261,7 @@ class _Block:
         layers = [layer for layer in block.layers if layer.matrices == 1]
         whole = 0.0
         if not self.full and self.recipe.quantization != "none":
-            bytes_each = formats.stream if self.recipe.quantization == "8bit" else formats.compute
+            bytes_each = formats.stream if self.holds_inputs else formats.compute
             whole = bytes_each * max(layer.weights for layer in layers)
         if not self.full and self.recipe.use_dora:
             whole += max((self._dora(layer) for layer in layers if self._has_adapter(layer)), default=0)

@@ -25,14 +25,14 @@ class Room:
         total: bytes it has.
         free: bytes of it that nobody uses now.
         on_gpu: it is a card's; else main memory.
-        has_bf16: it is a card's that computes in bfloat16.
+        has_bf16: what computes there does so in bfloat16 where it is asked to.
     """
 
     name: str
     total: float
     free: float
     on_gpu: bool
-    has_bf16: bool = False
+    has_bf16: bool = True
 
     @property
     def place(self) -> str:

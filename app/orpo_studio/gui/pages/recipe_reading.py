@@ -82,7 +82,7 @@ class FitReading(QObject):
             way=way,
             lengths=self.lengths,
             free=free,
-            has_bf16=room.has_bf16 or not room.on_gpu,
+            has_bf16=room.has_bf16,
         )
 
     def memory(self, case: "Case") -> "MemoryEstimate":

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from orpo_studio.trainer.autocast import computed_in
+
 
 def fused_eight_bit(module: Any) -> Callable[..., Any] | None:
     """Return a forward pass that keeps no input for an 8-bit layer of bitsandbytes, or None for any other module."""
@@ -21,10 +23,8 @@ def fused_eight_bit(module: Any) -> Callable[..., Any] | None:
     def forward(x: torch.Tensor) -> Any:
         if module.state.has_fp16_weights or (module.bias is not None and module.bias.requires_grad):
             return plain(x)
-        device = x.device.type
-        if torch.is_autocast_enabled(device):
-            x = x.to(torch.get_autocast_dtype(device))
-        output: torch.Tensor = _FrozenEightBit.apply(x.flatten(0, -2), plain, module.state)
+        rows = x.to(computed_in(x)).flatten(0, -2)
+        output: torch.Tensor = _FrozenEightBit.apply(rows, plain, module.state)
         return output.unflatten(0, x.shape[:-1])
 
     return forward

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from peft.tuners.lora.layer import LoraLayer
 
+from orpo_studio.trainer.autocast import computed_in
+
 _LINEAR = {"Linear", "Linear4bit", "Linear8bitLt"}
 """PEFT's LoRA layers around a linear layer, plain or of bitsandbytes."""
 
@@ -125,7 +127,7 @@ def _is_frozen_linear(module: Any, adapter: str) -> bool:
 def _forward(module: Any, x: torch.Tensor, adapter: str) -> torch.Tensor:
     if _is_frozen_linear(module, adapter):
         return _linear_with_lora([(module, adapter)], x)[0]
-    dtype = _computes_in(x)
+    dtype = computed_in(x)
     down, up = module.lora_A[adapter].weight.to(dtype), module.lora_B[adapter].weight.to(dtype)
     output = module.base_layer(x)  # first, as PEFT does: dropout draws in the same order
     rows, flat = module.lora_dropout[adapter](x).to(dtype).flatten(0, -2), output.to(dtype).flatten(0, -2)
@@ -135,7 +137,7 @@ def _forward(module: Any, x: torch.Tensor, adapter: str) -> torch.Tensor:
 
 def _linear_with_lora(layers: Sequence[tuple[Any, str]], x: torch.Tensor) -> list[torch.Tensor]:
     """Return the outputs of frozen linear layers, each with its adapter's, for one input."""
-    dtype = _computes_in(x)
+    dtype = computed_in(x)
     tensors: list[torch.Tensor | None] = []
     for module, adapter in layers:
         weight, bias = module.base_layer.weight, module.base_layer.bias
@@ -144,11 +146,6 @@ def _linear_with_lora(layers: Sequence[tuple[Any, str]], x: torch.Tensor) -> lis
     scales = [float(module.scaling[adapter]) for module, adapter in layers]
     outputs: tuple[torch.Tensor, ...] = _LinearWithLora.apply(x.to(dtype).flatten(0, -2), scales, *tensors)
     return [output.unflatten(0, x.shape[:-1]) for output in outputs]
-
-
-def _computes_in(x: torch.Tensor) -> torch.dtype:
-    device = x.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
 
 
 @dataclass(frozen=True, slots=True)

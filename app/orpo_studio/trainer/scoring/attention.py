@@ -15,6 +15,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from orpo_studio.trainer.autocast import computed_in
 from orpo_studio.trainer.scoring.kernels import APART, VARLEN, KernelChoice, States
 from orpo_studio.trainer.scoring.layout import Block
 from orpo_studio.trainer.scoring.varlen import VarlenIndex, attend_varlen, takes_varlen, varlen_index
@@ -139,24 +140,16 @@ def attend(  # noqa: PLR0917 - as transformers calls it
     window, softcap, sinks = (options.pop(name, None) for name in ("sliding_window", "softcap", "s_aux"))
     how = _How(scaling, window, softcap, sinks)
     _refuse_unknown(options, attention_mask, dropout)
-    states = _as_autocast_does((query, key, value)) if how.is_plain else (query, key, value)
-    if not (how.is_plain and takes_varlen(states[0])):
+    if not how.is_plain:
+        return _apart(active, (query, key, value), how), None
+    # As autocast hands them to plain attention. They come in float32 where the hidden state is kept so: in full
+    # fine-tuning, or beside a base quantized in float16.
+    dtype = computed_in(query)
+    states = query.to(dtype), key.to(dtype), value.to(dtype)
+    if not takes_varlen(states[0]):
         return _apart(active, states, how), None
     kernels = {VARLEN: partial(_varlen, active, how=how), APART: partial(_apart, active, how=how)}
     return kernels[active.kernels.settle(kernels, states)](states), None
-
-
-def _as_autocast_does(states: States) -> States:
-    """Return the states as autocast hands them to plain attention, before anything is made of them.
-
-    They come in float32 where the hidden state is kept so: in full fine-tuning, or beside a base quantized in float16.
-    """
-    device = states[0].device.type
-    if not torch.is_autocast_enabled(device):
-        return states
-    dtype = torch.get_autocast_dtype(device)
-    query, key, value = (state.to(dtype) for state in states)
-    return query, key, value
 
 
 def _apart(active: _Active, states: States, how: _How) -> torch.Tensor:

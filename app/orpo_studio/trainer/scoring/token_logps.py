@@ -20,6 +20,8 @@ from typing import Any
 
 import torch
 
+from orpo_studio.trainer.autocast import computed_in
+
 _CHUNK_BYTES = {"cpu": 32 * 2**20, "cuda": 256 * 2**20}
 _TILE_TOKENS = 1_024
 """Most tokens of a tile on a CPU: enough for its matrix products to run at full rate."""
@@ -55,9 +57,8 @@ def token_logps(hidden: torch.Tensor, layer: OutputLayer, targets: torch.Tensor)
     Returns:
         (tokens,) float32, or float64 where ``hidden`` is.
     """
-    device = hidden.device.type
-    if torch.is_autocast_enabled(device):
-        dtype = torch.get_autocast_dtype(device)
+    dtype = computed_in(hidden)
+    if dtype is not hidden.dtype or dtype is not layer.weight.dtype:
         hidden = hidden.to(dtype)
         layer = OutputLayer(
             layer.weight.to(dtype), None if layer.bias is None else layer.bias.to(dtype), layer.scale, layer.softcap
